@@ -1,0 +1,45 @@
+/** Every address the app knows: its own pages and the edge's endpoints. */
+const part = encodeURIComponent;
+
+export const pages = {
+  home: () => "/",
+  category: (id: string) => `/c/${part(id)}`,
+  search: (query: string) => `/search?q=${part(query)}`,
+  product: (id: string) => `/p/${part(id)}`,
+  basket: () => "/basket",
+  signIn: (next?: string) => (next ? `/sign-in?next=${part(next)}` : "/sign-in"),
+  register: () => "/register",
+  account: () => "/account",
+  help: () => "/help",
+  article: (id: string) => `/help/${part(id)}`,
+  admin: {
+    products: () => "/admin/products",
+    studio: (productId?: string) => (productId ? `/admin/studio?product=${part(productId)}` : "/admin/studio"),
+    metrics: () => "/admin/metrics",
+    models: () => "/admin/models",
+  },
+} as const;
+
+const V1 = "/api/v1";
+
+export const endpoints = {
+  register: `${V1}/auth/register`,
+  login: `${V1}/auth/login`,
+  refresh: `${V1}/auth/refresh`,
+  categories: `${V1}/categories`,
+  products: `${V1}/products`,
+  search: `${V1}/products/search`,
+  product: (id: string) => `${V1}/products/${part(id)}`,
+  reviews: (id: string) => `${V1}/products/${part(id)}/reviews`,
+  generateDescription: `${V1}/products/generate-description`,
+  recommendations: `${V1}/recommendations`,
+  events: `${V1}/events`,
+  overview: `${V1}/analytics/overview`,
+  report: (name: string) => `${V1}/analytics/${part(name)}`,
+  models: `${V1}/analytics/models`,
+  mesh: `${V1}/analytics/mesh`,
+  chatSession: (id: string) => `${V1}/chat/sessions/${part(id)}`,
+  chatSocket: `${V1}/chat/ws`,
+  articles: `${V1}/articles`,
+  article: (id: string) => `${V1}/articles/${part(id)}`,
+} as const;

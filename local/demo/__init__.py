@@ -1,0 +1,1 @@
+"""The demo shop Lantern & Loom: its catalogue, reviews, articles, shoppers, events and pictures."""

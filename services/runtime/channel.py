@@ -1,0 +1,138 @@
+"""Channels to other services: always to the local Envoy, which finds the service by the method's name.
+
+A channel is handed to a generated stub like any other; what its calls do beyond a plain one is said by the method's
+policy: a deadline when the caller has none, a request id for mutations, identity, request id and trace passed on, and
+errors mapped back to the domain's.
+"""
+
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+from google.protobuf.message import Message
+from opentelemetry import propagate
+
+from services.runtime.interceptors import Caller, current_call
+from services.runtime.policy import Policy, policy_of
+from services.runtime.status import from_rpc_error
+
+_OPTIONS = (
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    # A stack that restarts is back within a second or two: do not wait longer than that to try again.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    # Retries happen in Envoy, nowhere else.
+    ("grpc.enable_retries", 0),
+)
+
+
+class MeshChannel:
+    """A channel of one service to one other. Use as `ProductServiceStub(channel)`."""
+
+    def __init__(self, service: str, upstream: str, egress_address: str, max_message_bytes: int = 16 << 20) -> None:
+        """Take our own name, the upstream's mesh name such as "product", and Envoy's egress `host:port`."""
+        self._service = service
+        self._channel = grpc.aio.insecure_channel(
+            egress_address,
+            options=(
+                *_OPTIONS,
+                ("grpc.default_authority", f"{upstream}.aisle"),
+                ("grpc.max_receive_message_length", max_message_bytes),
+                ("grpc.max_send_message_length", max_message_bytes),
+            ),
+        )
+
+    async def __aenter__(self) -> Self:
+        """Open lazily: the first call connects."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close, ending what still runs."""
+        await self._channel.close(None)
+
+    def unary_unary(
+        self,
+        method: str,
+        request_serializer: Callable[[Any], bytes] | None = None,
+        response_deserializer: Callable[[bytes], Any] | None = None,
+        _registered_method: bool = False,
+    ) -> Callable[..., Any]:
+        """Return a callable for one unary method; called by generated stubs."""
+        plain = self._channel.unary_unary(method, request_serializer, response_deserializer)
+        policy = policy_of(method)
+
+        async def call(request: Message, *, timeout: float | None = None, caller: Caller | None = None) -> Any:
+            _fill_request_id(request, policy)
+            try:
+                return await plain(
+                    request,
+                    timeout=_deadline(policy, timeout),
+                    metadata=self._metadata(caller),
+                    wait_for_ready=False,
+                )
+            except grpc.aio.AioRpcError as error:
+                raise from_rpc_error(error) from error
+
+        return call
+
+    def unary_stream(
+        self,
+        method: str,
+        request_serializer: Callable[[Any], bytes] | None = None,
+        response_deserializer: Callable[[bytes], Any] | None = None,
+        _registered_method: bool = False,
+    ) -> Callable[..., AsyncIterator[Any]]:
+        """Return a callable for one server stream; leaving its iteration cancels the upstream call."""
+        plain = self._channel.unary_stream(method, request_serializer, response_deserializer)
+        policy = policy_of(method)
+
+        async def call(
+            request: Message, *, timeout: float | None = None, caller: Caller | None = None
+        ) -> AsyncIterator[Any]:
+            _fill_request_id(request, policy)
+            stream = plain(request, timeout=_deadline(policy, timeout), metadata=self._metadata(caller))
+            try:
+                async for reply in stream:
+                    yield reply
+            except grpc.aio.AioRpcError as error:
+                raise from_rpc_error(error) from error
+            finally:
+                stream.cancel()
+
+        return call
+
+    def _metadata(self, caller: Caller | None) -> Sequence[tuple[str, str]]:
+        """Return who we are, for whom we call, and which request and trace this belongs to."""
+        inherited = current_call.get()
+        user = caller or (inherited.caller if inherited else Caller())
+        carrier: dict[str, str] = {}
+        propagate.inject(carrier)
+        request_id = inherited.request_id if inherited else str(uuid.uuid4())
+        return (
+            ("x-aisle-caller", self._service),
+            ("x-aisle-subject", user.subject),
+            ("x-aisle-role", user.role),
+            ("x-request-id", request_id),
+            *carrier.items(),
+        )
+
+
+def _deadline(policy: Policy | None, asked: float | None) -> float | None:
+    """Return the seconds a call may take: the least of asked, the method's own, and what our caller has left."""
+    limits = [asked, policy.deadline if policy else None]
+    inherited = current_call.get()
+    if inherited is not None:
+        limits.append(inherited.context.time_remaining())
+    stated = [limit for limit in limits if limit]
+    return min(stated) if stated else None
+
+
+def _fill_request_id(request: Message, policy: Policy | None) -> None:
+    """Give a mutation the id that makes it safe to send again."""
+    if policy is not None and policy.side_effects and getattr(request, "request_id", None) == "":
+        request.request_id = str(uuid.uuid4())  # type: ignore[attr-defined]

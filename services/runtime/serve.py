@@ -1,0 +1,109 @@
+"""The life of a service process: connect, serve, and leave without losing a call.
+
+Leaving is three steps in order: say NOT_SERVING, wait until callers have noticed, stop. The other orders lose calls.
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import uvloop
+from grpc_reflection.v1alpha import reflection
+
+from services.runtime import health, telemetry
+from services.runtime.idempotency import Replies
+from services.runtime.interceptors import MeshInterceptor
+from services.runtime.settings import RuntimeSettings
+
+log = logging.getLogger("aisle.serve")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a service brings to its process."""
+
+    # Full name of the gRPC service, for health and reflection.
+    full_name: str
+    # Registers the servicer, for example `lambda server: add_LlmServiceServicer_to_server(servicer, server)`.
+    register: Callable[[grpc.aio.Server], None]
+    # Hard dependencies by name; each check raises while its dependency is away.
+    checks: Mapping[str, health.Check] = field(default_factory=dict)
+    # Where replies of mutations are remembered.
+    replies: Replies | None = None
+    # Runs beside the server until the process leaves: stream consumers and the like.
+    background: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
+
+
+Build = Callable[[AsyncExitStack], Awaitable[Service]]
+
+
+def run(settings: RuntimeSettings, build: Build) -> None:
+    """Run a service until it is told to stop. `build` connects its adapters on the given stack."""
+    telemetry.setup(settings.service, settings.log_level, settings.otlp_endpoint)
+    uvloop.run(_serve(settings, build))
+
+
+async def _serve(settings: RuntimeSettings, build: Build) -> None:
+    stop = _stop_event()
+    async with AsyncExitStack() as stack:
+        stack.callback(telemetry.flush)
+        service = await build(stack)
+        state = health.Health([service.full_name], service.checks)
+        server = _server(settings, service, state)
+        await server.start()
+        async with asyncio.TaskGroup() as group:
+            running = [group.create_task(state.watch())]
+            running += [group.create_task(job()) for job in service.background]
+            await state.serving()
+            log.info("serving", extra={"data": {"port": settings.listen_port, "grpc_service": service.full_name}})
+            await stop.wait()
+            await _leave(settings, state, server)
+            for task in running:
+                task.cancel()
+    log.info("stopped")
+
+
+def _server(settings: RuntimeSettings, service: Service, state: health.Health) -> grpc.aio.Server:
+    server = grpc.aio.server(
+        interceptors=[MeshInterceptor(f"{settings.service}.aisle", service.replies)],
+        options=(
+            ("grpc.max_receive_message_length", settings.max_message_bytes),
+            ("grpc.max_send_message_length", settings.max_message_bytes),
+            ("grpc.so_reuseport", 0),
+        ),
+    )
+    service.register(server)
+    health.add_to_server(state, server)
+    names = (service.full_name, "grpc.health.v1.Health", reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(names, server)
+    address = f"{settings.listen_host}:{settings.listen_port}"
+    if server.add_insecure_port(address) == 0:
+        raise SystemExit(f"{settings.service}: {address} is taken")
+    return server
+
+
+async def _leave(settings: RuntimeSettings, state: health.Health, server: grpc.aio.Server) -> None:
+    log.info("draining", extra={"data": {"drain_seconds": settings.drain_seconds}})
+    await state.not_serving()
+    await asyncio.sleep(settings.drain_seconds)
+    await server.stop(settings.grace_seconds)
+
+
+def _stop_event() -> asyncio.Event:
+    """Return an event that the first signal sets; the second one exits at once."""
+    stop = asyncio.Event()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            raise SystemExit(1)
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    return stop

@@ -1,0 +1,94 @@
+"""PostgreSQL for a service: one engine, read and write sessions, migrations in the service's own schema."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NewType
+
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+Session = NewType("Session", AsyncSession)
+ReadSession = NewType("ReadSession", AsyncSession)
+
+# One number for the whole platform: whoever migrates holds this advisory lock.
+_MIGRATION_LOCK = 7_415_203
+
+
+class Database:
+    """The database of one service. Commits happen here and nowhere else."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        """Take an engine made by `connect`."""
+        self.engine = engine
+        self._sessions = async_sessionmaker(engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        """Yield a session that commits when the block ends well and rolls back when it does not."""
+        async with self._sessions() as session, session.begin():
+            yield Session(session)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[ReadSession]:
+        """Yield a session whose transaction PostgreSQL keeps from writing."""
+        async with self._sessions() as session, session.begin():
+            await session.execute(text("SET TRANSACTION READ ONLY"))
+            yield ReadSession(session)
+
+    async def check(self) -> None:
+        """Raise while the database does not answer."""
+        async with self.engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+
+@asynccontextmanager
+async def connect(
+    url: str, *, service: str, pool_size: int = 5, command_timeout: float = 10.0
+) -> AsyncIterator[Database]:
+    """Yield the database at `url` (`postgresql+asyncpg://…`) with the service's schema first on its search path.
+
+    Times are seconds.
+    """
+    engine = create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_recycle=1800,
+        pool_pre_ping=True,
+        connect_args={
+            "command_timeout": command_timeout,
+            "timeout": 5.0,
+            "server_settings": {"application_name": f"aisle-{service}", "search_path": service},
+        },
+    )
+    try:
+        yield Database(engine)
+    finally:
+        await engine.dispose()
+
+
+async def migrate(database: Database, schema: str, folder: Path) -> None:
+    """Bring `schema` to the newest version in `folder` (Alembic revisions). Safe to call from many replicas at once."""
+    async with database.engine.begin() as connection:
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+        await connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
+        await connection.run_sync(_upgrade, schema, folder)
+
+
+def _upgrade(connection: Connection, schema: str, folder: Path) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(folder))
+    config.set_main_option("version_locations", str(folder))
+    config.set_main_option("path_separator", "newline")
+    script = ScriptDirectory.from_config(config)
+
+    def steps(revision: Any, context: Any) -> Any:
+        return script._upgrade_revs("head", revision)
+
+    with EnvironmentContext(config, script, fn=steps, destination_rev="head") as environment:
+        environment.configure(connection=connection, version_table_schema=schema, transactional_ddl=True)
+        environment.run_migrations()
