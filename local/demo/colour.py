@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float32]
-Mode = Literal["hue", "grey", "all", "none"]
+Mode = Literal["hue", "grey", "light", "all", "none"]
 
 _RGB_TO_LMS = np.array(
     [[0.4122214708, 0.5363325363, 0.0514459929],
@@ -22,7 +22,9 @@ _LMS_TO_LAB = np.array(
 _LMS_TO_RGB = np.linalg.inv(_RGB_TO_LMS).astype(np.float32)
 _LAB_TO_LMS = np.linalg.inv(_LMS_TO_LAB).astype(np.float32)
 _TO_LINEAR = (np.arange(256) / 255.0).astype(np.float32)
-_TO_LINEAR = np.where(_TO_LINEAR <= 0.04045, _TO_LINEAR / 12.92, ((_TO_LINEAR + 0.055) / 1.055) ** 2.4).astype(np.float32)
+_TO_LINEAR = np.where(_TO_LINEAR <= 0.04045, _TO_LINEAR / 12.92, ((_TO_LINEAR + 0.055) / 1.055) ** 2.4).astype(
+    np.float32
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,15 @@ class Oklch:
         return red, green, blue
 
 
+@dataclass(frozen=True, slots=True)
+class Coat:
+    """How an object takes paint: which part, what share of its top stays bare, how loud the rest may be."""
+
+    mode: Mode
+    keep_top: float = 0.0
+    calm: float = 1.0
+
+
 def srgb_to_lab(pixels: npt.NDArray[np.uint8]) -> Array:
     """Turn 8-bit sRGB pixels into OKLab."""
     lms = np.cbrt(_TO_LINEAR[pixels] @ _RGB_TO_LMS.T)
@@ -61,33 +72,46 @@ def lab_to_srgb(lab: Array) -> npt.NDArray[np.uint8]:
     return pixels
 
 
-def repaint(pixels: npt.NDArray[np.uint8], target: Oklch, mode: Mode) -> npt.NDArray[np.uint8]:
+def repaint(pixels: npt.NDArray[np.uint8], target: Oklch | None, coat: Coat) -> npt.NDArray[np.uint8]:
     """Move the object's own colour to the target and leave its other materials alone.
 
-    `hue` moves the dominant hue, `grey` the colourless parts, `all` everything, `none` nothing.
+    Mode `hue` moves the dominant hue, `grey` the colourless parts, `light` those of them that are bright,
+    `all` everything, `none` nothing.
     """
-    if mode == "none":
-        return pixels
     solid = pixels[..., 3] > 8
     lab = srgb_to_lab(pixels[solid][:, :3])
     chroma = np.hypot(lab[:, 1], lab[:, 2])
     hue = np.degrees(np.arctan2(lab[:, 2], lab[:, 1]))
-    weight, centre = _region(chroma, hue, mode)
-    total = float(weight.sum()) + 1e-6
-    mean_light = float((lab[:, 0] * weight).sum()) / total
-    mean_chroma = float((chroma * weight).sum()) / total
-    painted = _moved(lab, chroma, hue, target, (mean_light, mean_chroma, centre), mode)
-    mixed = lab + (painted - lab) * weight[:, None]
+    _warm_darks(lab, chroma, hue)
+    if target is not None and coat.mode != "none":
+        rows = np.nonzero(solid)[0] / pixels.shape[0]
+        below = _ramp(rows.astype(np.float32), coat.keep_top - 0.02, coat.keep_top + 0.02) if coat.keep_top else 1.0
+        weight, centre = _region(lab[:, 0], chroma, hue, coat.mode)
+        weight = (weight * below).astype(np.float32)
+        total = float(weight.sum()) + 1e-6
+        mean = (float((lab[:, 0] * weight).sum()) / total, float((chroma * weight).sum()) / total, centre)
+        painted = _moved(lab, chroma, hue, target, mean, coat.mode)
+        rest = lab * np.array([1.0, coat.calm, coat.calm], np.float32) if coat.calm < 1.0 else lab
+        lab = rest + (painted - rest) * weight[:, None]
     result = pixels.copy()
-    result[solid, :3] = lab_to_srgb(mixed.astype(np.float32))
+    result[solid, :3] = lab_to_srgb(lab.astype(np.float32))
     return result
 
 
-def _region(chroma: Array, hue: Array, mode: Mode) -> tuple[Array, float]:
+def _warm_darks(lab: Array, chroma: Array, hue: Array) -> None:
+    """Take the violet out of dark parts in place: on warm paper it would glow."""
+    violet = 1.0 - _ramp(np.abs(_turn(hue - 298.0)), 24.0, 40.0)
+    dark = 1.0 - _ramp(lab[:, 0], 0.46, 0.62)
+    faint = 1.0 - _ramp(chroma, 0.14, 0.20)
+    lab[:, 1:] *= (1.0 - 0.75 * violet * dark * faint)[:, None]
+
+
+def _region(light: Array, chroma: Array, hue: Array, mode: Mode) -> tuple[Array, float]:
     if mode == "all":
         return np.ones_like(chroma), 0.0
-    if mode == "grey":
-        return (1.0 - _ramp(chroma, 0.06, 0.11)).astype(np.float32), 0.0
+    if mode in ("grey", "light"):
+        faint = 1.0 - _ramp(chroma, 0.06, 0.11)
+        return (faint * _ramp(light, 0.44, 0.56) if mode == "light" else faint).astype(np.float32), 0.0
     bins = np.bincount(((hue + 360.0) % 360.0 / 10.0).astype(np.int64), weights=chroma, minlength=36)
     smooth = bins + np.roll(bins, 1) + np.roll(bins, -1)
     centre = float(np.argmax(smooth)) * 10.0 + 5.0

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from local.demo.colour import Mode, Oklch, repaint
+from local.demo.colour import Coat, Oklch, repaint
 
 SIZE = 640
 HORIZON = 0.70
@@ -18,7 +18,8 @@ _SUPER = 2
 @lru_cache(maxsize=256)
 def ground(tint: Oklch, stage: str, step: int) -> Image.Image:
     """Return an empty set: wall, floor and one quiet piece of scenery; `step` varies its depth of tone."""
-    tone = tint.shifted(lightness=-0.014 * step, chroma=1.0 + 0.14 * step)
+    turned = Oklch(tint.lightness, tint.chroma, tint.hue + (0.0, 9.0, -11.0)[step])
+    tone = turned.shifted(lightness=-0.017 * step, chroma=1.0 + 0.16 * step)
     wall = _gradient(tone.shifted(0.022, 0.85), tone.shifted(-0.012, 1.05), int(SIZE * HORIZON))
     floor = _gradient(tone.shifted(-0.045, 1.25), tone.shifted(0.012, 1.0), SIZE - int(SIZE * HORIZON))
     image = Image.new("RGB", (SIZE, SIZE))
@@ -46,7 +47,9 @@ def _soften_horizon(image: Image.Image) -> None:
 def _scenery(image: Image.Image, tone: Oklch, stage: str) -> None:
     base = int(SIZE * HORIZON)
     if stage == "arch":
-        _shape(image, tone.shifted(-0.055, 1.35), tone.shifted(-0.02, 1.2), (150, 92, 490, base + 4), radius=170, flat=True)
+        _shape(
+            image, tone.shifted(-0.055, 1.35), tone.shifted(-0.02, 1.2), (150, 92, 490, base + 4), radius=170, flat=True
+        )
     elif stage == "sun":
         _shape(image, tone.shifted(0.035, 0.75), tone.shifted(0.02, 0.9), (134, 74, 506, 446), radius=186, flat=False)
     elif stage == "panel":
@@ -55,7 +58,9 @@ def _scenery(image: Image.Image, tone: Oklch, stage: str) -> None:
         _window_light(image)
 
 
-def _shape(image: Image.Image, top: Oklch, bottom: Oklch, box: tuple[int, int, int, int], radius: int, flat: bool) -> None:
+def _shape(
+    image: Image.Image, top: Oklch, bottom: Oklch, box: tuple[int, int, int, int], radius: int, flat: bool
+) -> None:
     left, upper, right, lower = box
     size = ((right - left) * _SUPER, (lower - upper) * _SUPER)
     mask = Image.new("L", size, 0)
@@ -91,7 +96,15 @@ def plinth(image: Image.Image, tone: Oklch, centre: float, top: float, width: fl
     draw.rectangle((left, high, right, low), fill=(*side, 255))
     draw.ellipse((left, high - half, right, high + half), fill=(*face, 255))
     shade = Image.new("L", (SIZE // 4, SIZE // 4), 0)
-    box = [value / 4 for value in (centre - width * 0.56, top + height - tilt * 0.4, centre + width * 0.60, top + height + tilt * 0.66)]
+    box = [
+        value / 4
+        for value in (
+            centre - width * 0.56,
+            top + height - tilt * 0.4,
+            centre + width * 0.60,
+            top + height + tilt * 0.66,
+        )
+    ]
     ImageDraw.Draw(shade).ellipse(box, fill=90)
     _darken(image, shade.filter(ImageFilter.GaussianBlur(3.5)))
     image.alpha_composite(layer.resize((SIZE, SIZE), Image.Resampling.LANCZOS))
@@ -105,12 +118,21 @@ def _source(path: Path) -> Image.Image:
     return image.crop(box) if box else image
 
 
-@lru_cache(maxsize=192)
-def cutout(path: Path, paint: Oklch | None, mode: Mode, span: int) -> Image.Image:
+def proportion(path: Path) -> float:
+    """Return the object's width over its height."""
+    source = _source(path)
+    return source.width / source.height
+
+
+@lru_cache(maxsize=256)
+def _painted(path: Path, paint: Oklch | None, coat: Coat) -> Image.Image:
+    return Image.fromarray(repaint(np.asarray(_source(path)), paint, coat), "RGBA")
+
+
+@lru_cache(maxsize=96)
+def cutout(path: Path, paint: Oklch | None, coat: Coat, span: int) -> Image.Image:
     """Return the object repainted and scaled so that its larger side measures `span` pixels."""
-    image = _source(path)
-    if paint is not None and mode != "none":
-        image = Image.fromarray(repaint(np.asarray(image), paint, mode), "RGBA")
+    image = _painted(path, paint, coat)
     scale = span / max(image.size)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     # Premultiplied, so that transparent pixels lend no dark fringe to the edge.
@@ -132,7 +154,9 @@ def shadow(image: Image.Image, thing: Image.Image, left: float, base: float) -> 
     mask = mask.filter(ImageFilter.GaussianBlur(3.2))
     contact = Image.new("L", (quarter, quarter), 0)
     half, tall = width * 0.50, max(width * 0.055, 7.0)
-    ImageDraw.Draw(contact).ellipse([v / 4 for v in (middle - half, base - tall, middle + half, base + tall * 0.9)], fill=165)
+    ImageDraw.Draw(contact).ellipse(
+        [v / 4 for v in (middle - half, base - tall, middle + half, base + tall * 0.9)], fill=165
+    )
     contact = contact.filter(ImageFilter.GaussianBlur(1.7))
     joined = np.maximum(np.asarray(mask, np.uint16), np.asarray(contact, np.uint16))
     _darken(image, Image.fromarray(np.minimum(joined, 200).astype(np.uint8)))
