@@ -4,8 +4,8 @@ The graph goes from token ids to unit vectors. Attention, skip connections with 
 onnxruntime's fused operators, so nothing is left for the runtime's optimiser to discover. Mean pooling is a sum here:
 the vector is scaled to length one afterwards, and a sum differs from a mean only in length.
 
-Run as a program (`python -m local.models.encoder_graph FOLDER`) it builds and prints the path of the graph. The server
-does this in a child process, so the memory that building needs is gone when serving starts.
+Run as a program (`python -m local.models.encoder_graph FOLDER fp32`) it builds the graph and prints its path. The
+server does this in a child process, so the memory that building needs is gone when serving starts.
 """
 
 import hashlib
@@ -14,9 +14,8 @@ import os
 import sys
 import tempfile
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import onnx
@@ -26,6 +25,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from safetensors.numpy import load_file
 
 from local.models.packages import embedding_model_folder
+from local.models.settings import Precision
 
 Weights: TypeAlias = dict[str, NDArray[np.float32]]
 
@@ -34,13 +34,6 @@ LAYOUT = "1"
 
 _FUSED = "com.microsoft"
 _MASKED = -10_000.0
-
-
-class Precision(StrEnum):
-    """How the graph keeps and multiplies its weight matrices."""
-
-    FLOAT32 = "fp32"
-    INT8 = "int8"
 
 
 @dataclass(frozen=True)
@@ -77,7 +70,7 @@ class _Assembly:
     def weight(self, name: str) -> str:
         return self.constant(name, self.weights[name])
 
-    def node(self, operator: str, inputs: list[str], output: str, domain: str = "", **attributes: object) -> str:
+    def node(self, operator: str, inputs: list[str], output: str, domain: str = "", **attributes: Any) -> str:
         made = helper.make_node(operator, inputs, [output], name=output, domain=domain, **attributes)
         self.nodes.append(made)
         return output
@@ -85,9 +78,8 @@ class _Assembly:
     def embeddings(self) -> str:
         prefix = "embeddings."
         # Every text is a single segment here, so the segment's vector is part of each position's.
-        positions = (
-            self.weights[prefix + "position_embeddings.weight"] + self.weights[prefix + "token_type_embeddings.weight"][0]
-        )
+        positions = self.weights[prefix + "position_embeddings.weight"]
+        positions = positions + self.weights[prefix + "token_type_embeddings.weight"][0]
         words = self.weights[prefix + "word_embeddings.weight"].astype(np.float16)
         self.node("Gather", [self.constant("words", words), "input_ids"], "words_half")
         self.node("Cast", ["words_half"], "words_full", to=TensorProto.FLOAT)
@@ -96,9 +88,7 @@ class _Assembly:
         self.node("Slice", [self.constant("positions", positions), starts, "length", starts], "places")
         self.node("Add", ["words_full", "places"], "embedded")
         norm = [self.weight(prefix + "LayerNorm.weight"), self.weight(prefix + "LayerNorm.bias")]
-        return self.node(
-            "LayerNormalization", ["embedded", *norm], "hidden", axis=-1, epsilon=self.shape.epsilon
-        )
+        return self.node("LayerNormalization", ["embedded", *norm], "hidden", axis=-1, epsilon=self.shape.epsilon)
 
     def skip(self, new: str, old: str, prefix: str, output: str) -> str:
         inputs = [new, old, self.weight(prefix + "LayerNorm.weight"), self.weight(prefix + "LayerNorm.bias")]
@@ -170,7 +160,7 @@ def graph_path(home: Path, folder: Path, precision: Precision) -> Path:
     return home / f"encoder-{precision}-{digest.hexdigest()[:16]}.onnx"
 
 
-def ensure_graph(home: Path, precision: Precision = Precision.INT8) -> Path:
+def ensure_graph(home: Path, precision: Precision) -> Path:
     """Returns the cached graph and builds it first when it is not there yet."""
     folder = embedding_model_folder()
     target = graph_path(home, folder, precision)
@@ -204,4 +194,4 @@ def _quantize(full: Path, small: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{ensure_graph(Path(sys.argv[1]))}\n")
+    sys.stdout.write(f"{ensure_graph(Path(sys.argv[1]), Precision(sys.argv[2]))}\n")

@@ -1,4 +1,4 @@
-"""Finds the folders of model packages without importing them, because their own code would pull in libraries we do not use."""
+"""Finds the folders of packages that carry models, without importing what else those packages bring along."""
 
 import importlib.util
 from pathlib import Path
