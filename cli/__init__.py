@@ -1,0 +1,1 @@
+"""The `aisle` command: one file per subcommand, clients of the services only."""

@@ -1,0 +1,32 @@
+"""Entry of the `aisle` command."""
+
+import typer
+
+from cli import doctor, importing, seeding, serving, stack
+
+app = typer.Typer(
+    name="aisle",
+    help="Aisle: a shop's search, recommendations, assistant, writing and analytics.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+imports = typer.Typer(help="Bring your own data in.", no_args_is_help=True)
+imports.command("catalog")(importing.catalog)
+app.add_typer(imports, name="import")
+app.command("up")(stack.up)
+app.command("down")(stack.down)
+app.command("status")(stack.status)
+app.command("serve")(serving.serve)
+app.command("seed")(seeding.seed)
+app.command("doctor")(doctor.doctor)
+
+
+def main() -> None:
+    """Run the command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

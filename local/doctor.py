@@ -1,0 +1,78 @@
+"""Looks for what would keep the stack from starting, and says what to do about it."""
+
+import shutil
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+
+from local import envoy, milvus
+from local.ports import PORTS
+from local.settings import LocalSettings
+
+GIGABYTE = 1_000_000_000
+
+
+def problems(settings: LocalSettings) -> list[str]:
+    """Return what is in the way, each with what to do; empty when nothing is."""
+    found = [*_missing_servers(settings), *_taken_ports(settings.ports())]
+    if not (settings.static_dir / "index.html").exists():
+        found.append(f"The front end is not built in {settings.static_dir}. Run `make frontend`.")
+    free = shutil.disk_usage(_existing(settings.home)).free
+    if free < GIGABYTE:
+        found.append(f"Only {free / 1e6:.0f} MB are free where {settings.home} is. Free 1 GB.")
+    return found
+
+
+def _missing_servers(settings: LocalSettings) -> list[str]:
+    found = []
+    for locate in (envoy.envoy_binary, milvus.binary):
+        try:
+            locate(settings.servers_venv)
+        except FileNotFoundError as error:
+            found.append(str(error))
+    return found
+
+
+def _taken_ports(numbers: Mapping[str, int]) -> list[str]:
+    found = []
+    for port in PORTS:
+        number = numbers[port.name]
+        if not _is_taken(number):
+            continue
+        variable = "AISLE_EDGE_PORT" if port.name == "edge" else "AISLE_PORT_OFFSET"
+        found.append(
+            f"Port {number} ({port.name}) is taken by {_owner(number)}. Stop it (`make down` if it is another "
+            f"stack of yours), or set {variable}."
+        )
+    return found
+
+
+def _is_taken(number: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", number))
+        except OSError:
+            return True
+    return False
+
+
+def _owner(number: int) -> str:
+    try:
+        for connection in psutil.net_connections("tcp"):
+            if connection.laddr and connection.laddr.port == number and connection.status == psutil.CONN_LISTEN:
+                if connection.pid is None:
+                    break
+                return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
+    except psutil.Error:
+        pass
+    return "another program"
+
+
+def _existing(path: Path) -> Path:
+    path = path.resolve()
+    while not path.exists():
+        path = path.parent
+    return path

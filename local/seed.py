@@ -1,0 +1,223 @@
+"""Fills an empty platform with the demo shop, through the services' own contracts."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from aisle.analytics.v1 import analytics_service_pb2, event_pb2
+from aisle.analytics.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
+from aisle.chat.v1 import chat_service_pb2, conversation_pb2
+from aisle.chat.v1.chat_service_pb2_grpc import ChatServiceStub
+from aisle.product.v1 import product_pb2, product_service_pb2
+from aisle.product.v1.product_service_pb2_grpc import ProductServiceStub
+from local.demo import catalogue as demo_catalogue
+from local.demo import events as demo_events
+from local.demo import knowledge, pictures, reviews, shoppers
+from local.demo.model import Catalogue, DemoArticle, DemoCategory, DemoEvent, DemoProduct, DemoReview
+from local.ingest import STAFF
+from local.ingest import Catalogue as CatalogueWriter
+from local.money import set_money
+from local.settings import ROOT, LocalSettings
+from services.runtime.channel import MeshChannel
+from services.runtime.errors import AisleError, Unavailable
+
+# Raise it when the demo shop changes, and shops that hold the older one are filled again.
+EDITION = 1
+ASSETS = ROOT / "frontend" / "node_modules" / "@lobehub" / "fluent-emoji-3d" / "assets"
+UPLOAD_BYTES = 8_000_000
+PATIENCE = 30.0
+
+Say = Callable[[str], None]
+T = TypeVar("T")
+
+
+class SeedFailed(Exception):
+    """The demo shop could not be written; the message says why and what to do."""
+
+
+async def fill(settings: LocalSettings, say: Say, *, again: bool = False) -> None:
+    """Write the demo shop unless it is there, or the shop holds somebody's own products."""
+    marker = settings.home / "seeded.json"
+    if not again and _edition(marker) == EDITION:
+        return
+    egress = f"127.0.0.1:{settings.ports()['egress']}"
+    try:
+        async with (
+            MeshChannel("cli", "product", egress) as product,
+            MeshChannel("cli", "chat", egress) as chat,
+            MeshChannel("cli", "analytics", egress) as analytics,
+        ):
+            seeder = _Seeder(product, chat, analytics, say)
+            if not again and not marker.exists() and await seeder.holds_products():
+                say("The shop holds products already; the demo shop is left out.")
+                return
+            await seeder.run()
+    except AisleError as error:
+        raise SeedFailed(
+            f"The demo shop could not be written: {error.message} ({error.reason}) `aisle seed` tries again."
+        ) from error
+    marker.write_text(json.dumps({"edition": EDITION}))
+
+
+def _edition(marker: Path) -> int | None:
+    try:
+        return int(json.loads(marker.read_text())["edition"])
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
+
+
+class _Seeder:
+    def __init__(self, product: MeshChannel, chat: MeshChannel, analytics: MeshChannel, say: Say) -> None:
+        self._products = ProductServiceStub(product)
+        self._writer = CatalogueWriter(product)
+        self._chat = ChatServiceStub(chat)
+        self._analytics = AnalyticsServiceStub(analytics)
+        self._say = say
+
+    async def holds_products(self) -> bool:
+        """Ask for one product, patiently: the mesh may have learnt of the service only now."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                request = product_service_pb2.ListProductsRequest(page_size=1)
+                return bool((await self._products.ListProducts(request, caller=STAFF)).products)
+            except Unavailable:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.3)
+
+    async def run(self) -> None:
+        shop = demo_catalogue.build_catalogue()
+        loop = asyncio.get_running_loop()
+        with ProcessPoolExecutor(max_workers=1) as pool:
+            composing = loop.run_in_executor(pool, _compose_all, shop) if ASSETS.exists() else None
+            await self._step("products", len(shop.products), self._put_catalogue(shop))
+            written = reviews.build_reviews(shop)
+            await self._step("reviews", len(written), self._put_reviews(written))
+            articles = knowledge.load_articles()
+            await self._step("help articles", len(articles), self._put_articles(articles))
+            people = shoppers.build_shoppers(shop)
+            month = demo_events.build_events(shop, people, datetime.now(UTC))
+            await self._step("events of a month", len(month), self._put_events(month))
+            if composing is None:
+                self._say("  Pictures are left out: the front end's packages are not installed (make frontend).")
+            else:
+                uploads = await self._step("pictures", sum(len(p.images) for p in shop.products), composing)
+                await self._put_pictures(uploads)
+
+    async def _step(self, what: str, count: int, work: "asyncio.Future[T] | Coroutine[Any, Any, T]") -> T:
+        started = time.monotonic()
+        self._say(f"  Filling the shop: {count:,} {what} …")
+        result = await work
+        self._say(f"  Filling the shop: {count:,} {what} done in {time.monotonic() - started:.1f} s")
+        return result
+
+    async def _put_catalogue(self, shop: Catalogue) -> None:
+        request = product_service_pb2.BatchUpsertCategoriesRequest(categories=[_category(c) for c in shop.categories])
+        await self._products.BatchUpsertCategories(request, caller=STAFF)
+        await self._writer.put_products([_product(p) for p in shop.products], lambda count: None)
+
+    async def _put_reviews(self, written: Sequence[DemoReview]) -> None:
+        for batch in _batches(written, 500):
+            request = product_service_pb2.BatchUpsertReviewsRequest(reviews=[_review(r) for r in batch])
+            await self._products.BatchUpsertReviews(request, caller=STAFF)
+
+    async def _put_articles(self, articles: Sequence[DemoArticle]) -> None:
+        for batch in _batches(articles, 25):
+            request = chat_service_pb2.BatchUpsertArticlesRequest(articles=[_article(a) for a in batch])
+            await self._chat.BatchUpsertArticles(request, caller=STAFF)
+
+    async def _put_events(self, month: Sequence[DemoEvent]) -> None:
+        for batch in _batches(month, 1000):
+            request = analytics_service_pb2.WriteEventsRequest(events=[_event(e) for e in batch])
+            await self._analytics.WriteEvents(request, caller=STAFF)
+
+    async def _put_pictures(self, uploads: Sequence[tuple[str, bytes]]) -> None:
+        request = product_service_pb2.UploadImagesRequest()
+        size = 0
+        for key, content in uploads:
+            if request.uploads and (size + len(content) > UPLOAD_BYTES or len(request.uploads) == 200):
+                await self._products.UploadImages(request, caller=STAFF)
+                request, size = product_service_pb2.UploadImagesRequest(), 0
+            request.uploads.add(key=key, content=content, content_type="image/webp")
+            size += len(content)
+        if request.uploads:
+            await self._products.UploadImages(request, caller=STAFF)
+
+
+def _compose_all(shop: Catalogue) -> list[tuple[str, bytes]]:
+    """Compose every picture of the shop; runs in a process of its own."""
+    return [(image.key, content) for product in shop.products for image, content in pictures.compose(product, ASSETS)]
+
+
+def _batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _category(category: DemoCategory) -> product_pb2.Category:
+    return product_pb2.Category(
+        name=f"categories/{category.id}", title=category.title, blurb=category.blurb, tint=category.tint
+    )
+
+
+def _product(product: DemoProduct) -> product_pb2.Product:
+    made = product_pb2.Product(
+        name=f"products/{product.id}",
+        title=product.title,
+        subtitle=product.subtitle,
+        description=product.description,
+        category=f"categories/{product.category_id}",
+        brand=product.brand,
+        stock_quantity=product.stock,
+        attributes=dict(product.attributes),
+        tags=product.tags,
+        state=product_pb2.PRODUCT_STATE_ACTIVE,
+        delivery_note=product.delivery,
+        images=[product_pb2.Image(key=i.key, alt_text=i.alt, width=i.width, height=i.height) for i in product.images],
+    )
+    set_money(made.price, product.price_minor, product.currency)
+    if product.list_price_minor is not None:
+        set_money(made.list_price, product.list_price_minor, product.currency)
+    return made
+
+
+def _review(review: DemoReview) -> product_pb2.Review:
+    made = product_pb2.Review(
+        name=f"products/{review.product_id}/reviews/{review.id}",
+        author=review.author,
+        rating=review.rating,
+        title=review.title,
+        body=review.body,
+        verified_purchase=review.verified,
+    )
+    made.create_time.FromDatetime(review.created)
+    return made
+
+
+def _article(article: DemoArticle) -> conversation_pb2.Article:
+    return conversation_pb2.Article(
+        name=f"articles/{article.id}", title=article.title, topic=article.topic, body=article.body_markdown
+    )
+
+
+def _event(event: DemoEvent) -> event_pb2.Event:
+    made = event_pb2.Event(
+        event_id=event.id,
+        type=event_pb2.EventType.Value(f"EVENT_TYPE_{event.type.upper()}"),
+        shopper=event.shopper_id,
+        session=event.session_id,
+        product=f"products/{event.product_id}" if event.product_id else "",
+        query=event.query or "",
+        result_count=event.result_count or 0,
+        quantity=event.quantity or 0,
+        value_minor=event.value_minor or 0,
+        currency_code="EUR" if event.value_minor else "",
+    )
+    made.event_time.FromDatetime(event.time)
+    return made

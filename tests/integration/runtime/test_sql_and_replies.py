@@ -1,0 +1,111 @@
+"""The runtime's database pieces on real PostgreSQL: migrations, read-only sessions, remembered replies."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from aisle.analytics.v1 import analytics_service_pb2 as pb
+from services.runtime import errors, sql
+from services.runtime.idempotency import PostgresReplies
+
+pytestmark = pytest.mark.servers
+METHOD = "/aisle.analytics.v1.AnalyticsService/WriteEvents"
+MIGRATION = """
+revision = "0001"
+down_revision = None
+branch_labels = depends_on = None
+from alembic import op
+def upgrade():
+    op.execute("CREATE TABLE thing (id int PRIMARY KEY)")
+"""
+
+
+@pytest.fixture
+async def database(database_url: Callable[[str], Awaitable[str]]) -> AsyncIterator[sql.Database]:
+    async with sql.connect(await database_url("analytics"), service="analytics") as opened:
+        yield opened
+
+
+async def test_migrations_run_once_however_many_replicas_start(database: sql.Database, tmp_path: Path) -> None:
+    (tmp_path / "0001_thing.py").write_text(MIGRATION)
+    await asyncio.gather(*(sql.migrate(database, "analytics", tmp_path) for _ in range(4)))
+    async with database.reading() as session:
+        assert (await session.execute(text("SELECT count(*) FROM analytics.thing"))).scalar_one() == 0
+
+
+async def test_reading_session_cannot_write(database: sql.Database, tmp_path: Path) -> None:
+    (tmp_path / "0001_thing.py").write_text(MIGRATION)
+    await sql.migrate(database, "analytics", tmp_path)
+    with pytest.raises(DBAPIError, match="read-only"):
+        async with database.reading() as session:
+            await session.execute(text("INSERT INTO thing VALUES (1)"))
+
+
+@pytest.fixture
+async def replies(database: sql.Database, tmp_path: Path) -> PostgresReplies:
+    await sql.migrate(database, "analytics", tmp_path)
+    made = PostgresReplies(database.engine)
+    await made.prepare()
+    return made
+
+
+async def test_same_request_id_takes_effect_once(replies: PostgresReplies) -> None:
+    request = pb.WriteEventsRequest(request_id=str(uuid4()))
+    runs = 0
+
+    async def run() -> pb.WriteEventsResponse:
+        nonlocal runs
+        runs += 1
+        return pb.WriteEventsResponse(accepted_count=7)
+
+    first = await replies.once("bff", METHOD, request, run)
+    second = await replies.once("bff", METHOD, request, run)
+    assert (first, runs) == (second, 1)
+
+
+async def test_same_request_id_with_another_body_is_refused(replies: PostgresReplies) -> None:
+    one = pb.WriteEventsRequest(request_id=str(uuid4()))
+
+    async def run() -> pb.WriteEventsResponse:
+        return pb.WriteEventsResponse()
+
+    await replies.once("bff", METHOD, one, run)
+    other = pb.WriteEventsRequest(request_id=one.request_id, events=[{"event_id": str(uuid4())}])
+    with pytest.raises(errors.Invalid, match="was used for another request"):
+        await replies.once("bff", METHOD, other, run)
+
+
+async def test_concurrent_equal_requests_take_effect_once(replies: PostgresReplies) -> None:
+    request = pb.WriteEventsRequest(request_id=str(uuid4()))
+    runs = 0
+
+    async def run() -> pb.WriteEventsResponse:
+        nonlocal runs
+        runs += 1
+        await asyncio.sleep(0.2)
+        return pb.WriteEventsResponse()
+
+    outcomes = await asyncio.gather(
+        *(replies.once("bff", METHOD, request, run) for _ in range(10)), return_exceptions=True
+    )
+    assert runs == 1
+    assert sum(isinstance(outcome, errors.Conflict) for outcome in outcomes) == 9
+
+
+async def test_failed_call_is_forgotten(replies: PostgresReplies) -> None:
+    request = pb.WriteEventsRequest(request_id=str(uuid4()))
+
+    async def fail() -> pb.WriteEventsResponse:
+        raise errors.Unavailable("AWAY", "away")
+
+    async def work() -> pb.WriteEventsResponse:
+        return pb.WriteEventsResponse(accepted_count=1)
+
+    with pytest.raises(errors.Unavailable):
+        await replies.once("bff", METHOD, request, fail)
+    assert (await replies.once("bff", METHOD, request, work)).accepted_count == 1
