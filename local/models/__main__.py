@@ -15,7 +15,7 @@ from local.models.shelf import Slot
 
 def main() -> None:
     """Reads the settings, wires the models to the HTTP interface and serves until SIGTERM."""
-    # uvicorn drains on SIGTERM and then raises it again for whoever handled it before: us, to end without an error code.
+    # uvicorn drains on SIGTERM, then raises it again for whoever handled it before: us, to end with code 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = ModelServerSettings()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
