@@ -1,0 +1,1 @@
+"""Events, intervals and tables: pure values."""
