@@ -35,7 +35,9 @@ export default tseslint.config(
     files: ["**/*.{ts,tsx}"],
     plugins: { "react-hooks": reactHooks, "import-x": importX, "check-file": checkFile },
     languageOptions: { globals: globals.browser },
-    settings: { "import-x/resolver-next": [createTypeScriptImportResolver({ project: "tsconfig.app.json" })] },
+    settings: {
+      "import-x/resolver-next": [createTypeScriptImportResolver({ project: "tsconfig.app.json" })],
+    },
     rules: {
       ...reactHooks.configs.recommended.rules,
       "import-x/no-restricted-paths": ["error", { zones }],
@@ -51,7 +53,10 @@ export default tseslint.config(
       "@typescript-eslint/consistent-type-imports": "error",
       "no-restricted-syntax": [
         "error",
-        { selector: "Literal[value=/#[0-9a-fA-F]{3,8}\\b.*(?=;|$)/]", message: "Colours come from the tokens." },
+        {
+          selector: "Literal[value=/#[0-9a-fA-F]{3,8}\\b.*(?=;|$)/]",
+          message: "Colours come from the tokens.",
+        },
         { selector: "JSXAttribute[name.name='dangerouslySetInnerHTML']", message: "No raw HTML, ever." },
       ],
     },

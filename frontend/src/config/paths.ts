@@ -14,7 +14,8 @@ export const pages = {
   article: (id: string) => `/help/${part(id)}`,
   admin: {
     products: () => "/admin/products",
-    studio: (productId?: string) => (productId ? `/admin/studio?product=${part(productId)}` : "/admin/studio"),
+    studio: (productId?: string) =>
+      productId ? `/admin/studio?product=${part(productId)}` : "/admin/studio",
     metrics: () => "/admin/metrics",
     models: () => "/admin/models",
   },

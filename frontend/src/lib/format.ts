@@ -34,7 +34,10 @@ export function formatMoneyShort(money: Money): string {
 
 /** "49.00" -> 4900; null when it is no amount. Takes a comma as well as a point. */
 export function parseMinor(text: string, currency: string = terms.currency): number | null {
-  const cleaned = text.trim().replace(/[^\d.,-]/g, "").replace(",", ".");
+  const cleaned = text
+    .trim()
+    .replace(/[^\d.,-]/g, "")
+    .replace(",", ".");
   if (!/^\d+(\.\d+)?$/.test(cleaned)) return null;
   return Math.round(Number(cleaned) * 10 ** digits(currency));
 }
@@ -68,11 +71,15 @@ export function formatPercent(share: number, places = 1): string {
 }
 
 export function formatDate(iso: string): string {
-  return new Intl.DateTimeFormat(terms.locale, { day: "numeric", month: "long", year: "numeric" }).format(new Date(iso));
+  return new Intl.DateTimeFormat(terms.locale, { day: "numeric", month: "long", year: "numeric" }).format(
+    new Date(iso),
+  );
 }
 
 export function formatDay(iso: string): string {
-  return new Intl.DateTimeFormat(terms.locale, { day: "numeric", month: "short", timeZone: "UTC" }).format(new Date(iso));
+  return new Intl.DateTimeFormat(terms.locale, { day: "numeric", month: "short", timeZone: "UTC" }).format(
+    new Date(iso),
+  );
 }
 
 export function plural(count: number, one: string, many: string): string {

@@ -41,7 +41,9 @@ async function tradeRefreshToken(): Promise<boolean> {
   const { refreshToken, signIn, signOut } = useSession.getState();
   if (!refreshToken) return false;
   try {
-    const answer = await axios.post<Session>(env.apiOrigin + endpoints.refresh, { refresh_token: refreshToken });
+    const answer = await axios.post<Session>(env.apiOrigin + endpoints.refresh, {
+      refresh_token: refreshToken,
+    });
     signIn(answer.data);
     return true;
   } catch (error) {

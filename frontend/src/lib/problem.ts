@@ -17,7 +17,8 @@ export class ProblemError extends Error {
   }
 
   fieldMessage(field: string): string | undefined {
-    return this.problem.errors?.find((error) => error.field === field || error.field.endsWith(`.${field}`))?.message;
+    return this.problem.errors?.find((error) => error.field === field || error.field.endsWith(`.${field}`))
+      ?.message;
   }
 }
 
@@ -42,7 +43,9 @@ export function toProblem(error: unknown): ProblemError {
     const body: unknown = error.response?.data;
     if (isProblem(body)) return new ProblemError(body);
     const requestId: unknown = error.response?.headers["x-request-id"];
-    return new ProblemError(plain(error.response?.status ?? 0, typeof requestId === "string" ? requestId : ""));
+    return new ProblemError(
+      plain(error.response?.status ?? 0, typeof requestId === "string" ? requestId : ""),
+    );
   }
   return new ProblemError(plain(error instanceof TypeError ? 0 : 500, ""));
 }

@@ -1,0 +1,15 @@
+import { QueryClientProvider } from "@tanstack/react-query";
+import { useEffect, type ReactNode } from "react";
+import { Toaster } from "@/components/ui/toaster";
+import { flushEventsOnHide } from "@/lib/events";
+import { queryClient } from "@/lib/query";
+
+export function Provider({ children }: { children: ReactNode }) {
+  useEffect(() => flushEventsOnHide(), []);
+  return (
+    <QueryClientProvider client={queryClient}>
+      {children}
+      <Toaster />
+    </QueryClientProvider>
+  );
+}

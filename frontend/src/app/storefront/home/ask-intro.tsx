@@ -1,0 +1,56 @@
+import { Icon } from "@/components/ui/icon";
+import { askAssistant } from "@/features/chat/hooks/chat-connection";
+import { useChat } from "@/features/chat/stores/chat-store";
+
+const QUESTIONS = [
+  ["What do I give someone who says they want nothing?", "It looks through the shelves and tells you why."],
+  ["The boots pinch after two walks. Can they go back?", "It reads the returns page and shows you the line."],
+  [
+    "Which of your lamps is kind to tired eyes?",
+    "It compares what reviewers wrote, not what the label says.",
+  ],
+] as const;
+
+/** The assistant, introduced by what is worth asking it. */
+export function AskIntro() {
+  const setOpen = useChat((state) => state.setOpen);
+  const ask = (question: string) => {
+    setOpen(true);
+    askAssistant(question);
+  };
+  return (
+    <section aria-labelledby="ask-the-shop" className="page">
+      <div className="rounded-lg bg-dusk px-6 py-12 text-on-dusk @3xl:px-12 @5xl:px-18 @5xl:py-18">
+        <div className="flex flex-wrap items-end justify-between gap-x-12 gap-y-4">
+          <h2 className="display max-w-[16ch] text-2xl @3xl:text-3xl" id="ask-the-shop">
+            Ask, the way you would across a counter.
+          </h2>
+          <p className="max-w-[38ch] text-on-dusk-muted">
+            The assistant knows every shelf and every house rule. It shows where it read something, and says
+            so when it does not know.
+          </p>
+        </div>
+        <ul className="mt-12">
+          {QUESTIONS.map(([question, promise]) => (
+            <li className="border-t border-dusk-line" key={question}>
+              <button
+                className="group grid w-full grid-cols-[1fr_auto] items-baseline gap-x-6 gap-y-1 py-6 text-left @3xl:grid-cols-[1.2fr_1fr_auto]"
+                onClick={() => ask(question)}
+                type="button"
+              >
+                <span className="display text-lg transition-colors group-hover:text-glow @3xl:text-xl">
+                  {question}
+                </span>
+                <span className="col-start-1 text-on-dusk-muted @3xl:col-start-auto">{promise}</span>
+                <Icon
+                  className="row-start-1 text-glow transition-transform group-hover:translate-x-1 @3xl:row-start-auto"
+                  name="arrow"
+                />
+              </button>
+            </li>
+          ))}
+        </ul>
+      </div>
+    </section>
+  );
+}

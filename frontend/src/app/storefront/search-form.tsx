@@ -1,0 +1,60 @@
+import { useEffect, useRef, useState, type FormEvent } from "react";
+import { useNavigate, useSearchParams } from "react-router";
+import { Icon } from "@/components/ui/icon";
+import { pages } from "@/config/paths";
+
+const LONGEST = 300;
+
+export function SearchForm() {
+  const [params] = useSearchParams();
+  const asked = params.get("q") ?? "";
+  const [text, setText] = useState(asked);
+  const field = useRef<HTMLInputElement>(null);
+  const navigate = useNavigate();
+
+  useEffect(() => setText(asked), [asked]);
+
+  // "/" brings you to the search, as long as you are not writing something else.
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent) => {
+      const target = event.target as HTMLElement;
+      if (event.key !== "/" || target.closest("input, textarea, select, [contenteditable]")) return;
+      if (!field.current || field.current.offsetParent === null) return;
+      event.preventDefault();
+      field.current.focus();
+    };
+    document.addEventListener("keydown", onKeyDown);
+    return () => document.removeEventListener("keydown", onKeyDown);
+  }, []);
+
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    const query = text.trim();
+    if (query) void navigate(pages.search(query));
+  };
+
+  return (
+    <form className="relative w-full max-w-xl" onSubmit={submit} role="search">
+      <label className="sr-only" htmlFor="search">
+        Search the shop
+      </label>
+      <Icon
+        className="pointer-events-none absolute top-1/2 left-4 -translate-y-1/2 text-muted"
+        name="search"
+        size={18}
+      />
+      <input
+        className="h-11 w-full rounded-full bg-sunk pr-4 pl-11 transition-colors hover:bg-line/60 focus:bg-surface"
+        data-testid="search-input"
+        enterKeyHint="search"
+        id="search"
+        maxLength={LONGEST}
+        onChange={(event) => setText(event.target.value)}
+        placeholder="Something warm for cold feet"
+        ref={field}
+        type="search"
+        value={text}
+      />
+    </form>
+  );
+}

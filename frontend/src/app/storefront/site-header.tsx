@@ -1,0 +1,158 @@
+import { useState } from "react";
+import { Link, NavLink } from "react-router";
+import { useQuery } from "@tanstack/react-query";
+import { SearchForm } from "@/app/storefront/search-form";
+import { ThemeToggle } from "@/components/layouts/theme-toggle";
+import { Wordmark } from "@/components/layouts/wordmark";
+import { Button } from "@/components/ui/button";
+import { Icon } from "@/components/ui/icon";
+import { Sheet } from "@/components/ui/sheet";
+import { pages } from "@/config/paths";
+import { categoriesQuery } from "@/features/catalog/api/list-categories";
+import { countOf, useCart } from "@/features/cart/stores/cart-store";
+import { useChat } from "@/features/chat/stores/chat-store";
+import { cx } from "@/lib/class-names";
+import { useSession } from "@/lib/session";
+
+export function SiteHeader() {
+  return (
+    <header className="sticky top-0 z-30 bg-paper">
+      <div className="page flex h-18 items-center gap-2 @3xl:gap-8">
+        <DepartmentMenu />
+        <Wordmark />
+        <div className="hidden flex-1 justify-center @3xl:flex">
+          <SearchForm />
+        </div>
+        <div className="ml-auto flex items-center @3xl:ml-0">
+          <AccountLink />
+          <span className="hidden @xl:block">
+            <ThemeToggle />
+          </span>
+          <AssistantToggle />
+          <BasketToggle />
+        </div>
+      </div>
+      <div className="page pb-3 @3xl:hidden">
+        <SearchForm />
+      </div>
+      <DepartmentLine />
+    </header>
+  );
+}
+
+function DepartmentLine() {
+  const { data } = useQuery(categoriesQuery);
+  return (
+    <nav aria-label="Departments" className="hidden border-b border-line @3xl:block">
+      <ul className="page flex h-11 items-center gap-6 overflow-x-auto text-sm [scrollbar-width:none]">
+        {data?.map((category) => (
+          <li className="shrink-0" key={category.id}>
+            <NavLink
+              className={({ isActive }) =>
+                cx(
+                  "border-b-2 py-2.5 transition-colors hover:text-ink",
+                  isActive ? "border-ember text-ink" : "border-transparent text-muted",
+                )
+              }
+              to={pages.category(category.id)}
+            >
+              {category.title}
+            </NavLink>
+          </li>
+        ))}
+      </ul>
+    </nav>
+  );
+}
+
+function DepartmentMenu() {
+  const [open, setOpen] = useState(false);
+  const { data } = useQuery(categoriesQuery);
+  const close = () => setOpen(false);
+  return (
+    <div className="-ml-3 @3xl:hidden">
+      <Button aria-label="Departments" onClick={() => setOpen(true)} size="icon" tone="quiet">
+        <Icon name="menu" />
+      </Button>
+      <Sheet onClose={close} open={open} side="left" title="Departments">
+        <ul>
+          {data?.map((category) => (
+            <li className="border-b border-line" key={category.id}>
+              <Link
+                className="flex items-baseline justify-between py-3"
+                onClick={close}
+                to={pages.category(category.id)}
+              >
+                <span className="display text-lg">{category.title}</span>
+                <span className="figures text-xs text-muted">{category.product_count}</span>
+              </Link>
+            </li>
+          ))}
+        </ul>
+        <div className="mt-6 flex items-center justify-between">
+          <Link className="quiet-link" onClick={close} to={pages.help()}>
+            Help pages
+          </Link>
+          <ThemeToggle />
+        </div>
+      </Sheet>
+    </div>
+  );
+}
+
+function AccountLink() {
+  const user = useSession((state) => state.user);
+  return (
+    <Link
+      aria-label={user ? `Account of ${user.name}` : "Sign in"}
+      className="inline-flex h-11 min-w-11 items-center justify-center gap-2 rounded-full transition-colors hover:bg-sunk @5xl:px-3"
+      to={user ? pages.account() : pages.signIn()}
+    >
+      <Icon name="person" />
+      <span className="hidden max-w-32 truncate text-sm @5xl:inline">
+        {user ? user.name.split(" ")[0] : "Sign in"}
+      </span>
+    </Link>
+  );
+}
+
+function AssistantToggle() {
+  const open = useChat((state) => state.open);
+  const setOpen = useChat((state) => state.setOpen);
+  return (
+    <Button
+      aria-expanded={open}
+      aria-label="Ask the shop"
+      className="min-w-11 px-0! @5xl:px-4!"
+      data-testid="assistant-toggle"
+      onClick={() => setOpen(!open)}
+      tone="quiet"
+    >
+      <Icon name="lantern" />
+      <span className="hidden @5xl:inline">Ask</span>
+    </Button>
+  );
+}
+
+function BasketToggle() {
+  const count = useCart((state) => countOf(state.lines));
+  const setOpen = useCart((state) => state.setOpen);
+  return (
+    <button
+      aria-label={`Basket, ${String(count)} in it`}
+      className="relative grid size-11 place-items-center rounded-full transition-colors hover:bg-sunk"
+      onClick={() => setOpen(true)}
+      type="button"
+    >
+      <Icon name="basket" />
+      {count > 0 && (
+        <span
+          className="figures absolute top-0.5 right-0 grid h-4.5 min-w-4.5 animate-rise place-items-center rounded-full bg-ember-fill px-1 text-[11px] leading-none font-semibold text-(--on-ember)"
+          key={count}
+        >
+          {count}
+        </span>
+      )}
+    </button>
+  );
+}

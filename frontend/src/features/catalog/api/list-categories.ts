@@ -1,0 +1,11 @@
+import { queryOptions } from "@tanstack/react-query";
+import type { Category } from "@/api/types";
+import { endpoints } from "@/config/paths";
+import { get } from "@/lib/http";
+
+export const categoriesQuery = queryOptions({
+  queryKey: ["categories"],
+  queryFn: async ({ signal }) =>
+    (await get<{ categories: Category[] }>(endpoints.categories, { signal })).categories,
+  staleTime: 10 * 60_000,
+});

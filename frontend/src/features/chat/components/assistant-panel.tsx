@@ -1,0 +1,95 @@
+import type { ReactNode } from "react";
+import type { Product } from "@/api/types";
+import { Button } from "@/components/ui/button";
+import { Icon } from "@/components/ui/icon";
+import { DegradedNote, ErrorNote } from "@/components/ui/notes";
+import { MessageList } from "@/features/chat/components/message-list";
+import { QuestionForm } from "@/features/chat/components/question-form";
+import { askAgain, askAssistant, newConversation } from "@/features/chat/hooks/chat-connection";
+import { useConversation } from "@/features/chat/hooks/use-conversation";
+import { useChat } from "@/features/chat/stores/chat-store";
+import { ProblemError } from "@/lib/problem";
+
+interface AssistantPanelProps {
+  renderProduct: (product: Product) => ReactNode;
+  /** The thing the page is about, always with its price in sight. */
+  renderSubject: (product: Product) => ReactNode;
+  onClose: () => void;
+}
+
+const QUESTIONS = [
+  "Can I return something I have already tried on?",
+  "What would you give someone who is always cold?",
+  "How long does delivery take, and what does it cost?",
+];
+const ABOUT_A_THING = [
+  "Who is this good for?",
+  "What do reviewers complain about?",
+  "Can I send it back if it does not suit me?",
+];
+
+export function AssistantPanel({ renderProduct, renderSubject, onClose }: AssistantPanelProps) {
+  useConversation(true);
+  const isEmpty = useChat((state) => state.stream.messages.length === 0);
+  const problem = useChat((state) => state.stream.problem);
+  const connection = useChat((state) => state.connection);
+  const subject = useChat((state) => state.subject);
+  return (
+    <div className="flex h-full min-h-0 flex-col">
+      <header className="flex items-center gap-1 py-3 pr-3 pl-6">
+        <Icon className="text-ember" name="lantern" size={22} />
+        <h2 className="display ml-2 flex-1 text-lg">Ask the shop</h2>
+        {!isEmpty && (
+          <Button onClick={newConversation} size="small" tone="quiet">
+            New conversation
+          </Button>
+        )}
+        <Button aria-label="Close the assistant" onClick={onClose} size="icon" tone="quiet">
+          <Icon name="close" />
+        </Button>
+      </header>
+      {subject && <div className="border-y border-line bg-surface px-6 py-3">{renderSubject(subject)}</div>}
+      {isEmpty ? <Opening productId={subject?.id} /> : <MessageList renderProduct={renderProduct} />}
+      {problem && (
+        <ErrorNote className="mx-6 mb-2 p-4!" error={new ProblemError(problem)} onRetry={askAgain} />
+      )}
+      {connection === "waiting" && (
+        <div className="px-6 pb-2">
+          <DegradedNote>The connection was lost. Trying again, nothing you asked is gone.</DegradedNote>
+        </div>
+      )}
+      <QuestionForm autoFocus />
+    </div>
+  );
+}
+
+function Opening({ productId }: { productId?: string }) {
+  const questions = productId ? ABOUT_A_THING : QUESTIONS;
+  return (
+    <div className="flex min-h-0 flex-1 flex-col justify-end overflow-y-auto px-6 pb-4">
+      <p className="display text-xl">What can we help you find?</p>
+      <p className="mt-2 text-muted">
+        The assistant knows the shelves and the house rules, shows where it read something, and says so when
+        it does not know.
+      </p>
+      <ul className="mt-6">
+        {questions.map((question) => (
+          <li className="border-t border-line" key={question}>
+            <button
+              className="group flex w-full items-center justify-between gap-4 py-3 text-left hover:text-ember-ink"
+              onClick={() => askAssistant(question, productId)}
+              type="button"
+            >
+              {question}
+              <Icon
+                className="shrink-0 text-muted transition-transform group-hover:translate-x-1"
+                name="arrow"
+                size={16}
+              />
+            </button>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
