@@ -1,0 +1,268 @@
+"""The aggregated discovery service: each Envoy's stream, spoken state of the world over one order of types.
+
+`Session` holds the rules of the protocol and does no I/O; `AdsServer` carries its messages.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from envoy_data_plane.envoy.config.core.v3 import ControlPlane
+from envoy_data_plane.envoy.service.discovery.v3 import DiscoveryRequest, DiscoveryResponse
+
+from services.control_plane.snapshot import (
+    CLUSTERS,
+    ENDPOINTS,
+    LISTENERS,
+    ROUTES,
+    SENDING_ORDER,
+    TAKEN_WHOLE,
+    Resource,
+    Snapshot,
+    SnapshotCache,
+    version_of,
+)
+
+log = logging.getLogger("aisle.control_plane.ads")
+
+SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
+_IDENTIFIER = "aisle"
+_EVERYTHING = "*"
+# A refusal of one of these keeps back what would refer to it.
+_REFERRED = {LISTENERS: (CLUSTERS, ENDPOINTS), ROUTES: (CLUSTERS, ENDPOINTS)}
+
+
+@dataclass(frozen=True, slots=True)
+class TypeStatus:
+    """What a proxy has of one type of resource; versions are empty while there is none."""
+
+    acknowledged: str
+    refused: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyStatus:
+    """What a connected proxy runs on, by short type name."""
+
+    node: str
+    types: Mapping[str, TypeStatus]
+
+
+@dataclass(slots=True)
+class _Subscription:
+    """One type on one stream."""
+
+    type_url: str
+    everything: bool = False
+    names: frozenset[str] = frozenset()
+    # Set once names were asked for: from then on no names means nothing, no longer everything.
+    named: bool = False
+    # Digests of what the proxy was last sent, by name.
+    has: dict[str, str] = field(default_factory=dict)
+    nonce: str = ""
+    in_flight: str = ""
+    acknowledged: str = ""
+    refused: str = ""
+    reason: str = ""
+    # Set when the proxy needs it again although it is unchanged.
+    again: bool = False
+
+    def wanted(self, snapshot: Snapshot) -> tuple[Resource, ...]:
+        """Return what of a snapshot belongs on this stream."""
+        names = snapshot.resources[self.type_url] if self.everything else self.names
+        return snapshot.some(self.type_url, names)
+
+    def outdated(self, snapshot: Snapshot) -> bool:
+        """Return whether the proxy lacks something, or in a type taken whole, has something too many."""
+        wanted = self.wanted(snapshot)
+        if any(self.has.get(resource.name) != resource.digest for resource in wanted):
+            return True
+        return (self.everything and len(wanted) != len(self.has)) or (self.again and bool(wanted))
+
+    def subscribe(self, asked: list[str]) -> None:
+        """Take the names of a request: none at first means all there are, none later means none any more."""
+        self.named = self.named or bool(asked)
+        self.everything = self.type_url in TAKEN_WHOLE and (_EVERYTHING in asked or not self.named)
+        self.names = frozenset(asked) - {_EVERYTHING}
+        if not self.everything:
+            # A name that comes back later is sent again: the proxy forgot it meanwhile.
+            self.has = {name: digest for name, digest in self.has.items() if name in self.names}
+
+
+class Session:
+    """One stream as the protocol sees it: requests go in, the responses that are due come out."""
+
+    def __init__(self) -> None:
+        """Begin knowing nothing: the first request carries the node."""
+        self.node = ""
+        self._subscriptions: dict[str, _Subscription] = {}
+        self._goal: Snapshot | None = None
+        # What is being sent: the goal, or a bridge to it that still holds what is about to go.
+        self._target: Snapshot | None = None
+        self._sent = 0
+
+    def aim_at(self, snapshot: Snapshot) -> None:
+        """Make a snapshot what the proxy is to run on."""
+        if snapshot is self._goal:
+            return
+        began = CLUSTERS in self._subscriptions and bool(self._subscriptions[CLUSTERS].has)
+        self._target = snapshot.bridging(self._target) if began and self._target is not None else snapshot
+        self._goal = snapshot
+
+    def receive(self, request: DiscoveryRequest) -> None:
+        """Take a request: a subscription, an acknowledgement or a refusal. A stale one changes nothing."""
+        if not self.node and request.node is not None:
+            self.node = request.node.id
+        if request.type_url not in SENDING_ORDER:
+            log.warning("unknown type asked for", extra={"data": {"node": self.node, "type": request.type_url}})
+            return
+        known = self._subscriptions.get(request.type_url)
+        if request.response_nonce != (known.nonce if known else "") and request.response_nonce:
+            return
+        subscription = known or self._begin(request)
+        if request.response_nonce and subscription.in_flight:
+            self._settle(subscription, request)
+        if known:
+            subscription.subscribe(request.resource_names)
+
+    def due(self) -> list[bytes]:
+        """Return the responses to send now; what refers waits until what it refers to is acknowledged."""
+        if self._target is None:
+            return []
+        responses = self._round(self._target)
+        if not responses and self._target is not self._goal and self._goal is not None and self._settled():
+            # Nothing refers any more to what is gone: take it away.
+            self._target = self._goal
+            responses = self._round(self._target)
+        return responses
+
+    def status(self) -> ProxyStatus:
+        """Return what the proxy runs on and what it refused."""
+        types = {
+            type_url.rpartition(".")[2]: TypeStatus(found.acknowledged, found.refused, found.reason)
+            for type_url, found in self._subscriptions.items()
+        }
+        return ProxyStatus(self.node, types)
+
+    def _begin(self, request: DiscoveryRequest) -> _Subscription:
+        """Open a subscription; a proxy that comes back with what is current is not sent it again."""
+        subscription = _Subscription(request.type_url)
+        subscription.subscribe(request.resource_names)
+        self._subscriptions[request.type_url] = subscription
+        clusters = self._subscriptions.get(CLUSTERS)
+        # Clusters that were just replaced wait for their endpoints, changed or not.
+        replaced = request.type_url == ENDPOINTS and clusters is not None and bool(clusters.nonce)
+        if request.version_info and self._target is not None and not replaced:
+            wanted = subscription.wanted(self._target)
+            if version_of(wanted) == request.version_info:
+                subscription.has = {resource.name: resource.digest for resource in wanted}
+                subscription.acknowledged = request.version_info
+        return subscription
+
+    def _settle(self, subscription: _Subscription, request: DiscoveryRequest) -> None:
+        data = {"node": self.node, "type": subscription.type_url.rpartition(".")[2], "version": subscription.in_flight}
+        if request.error_detail is not None:
+            subscription.refused, subscription.reason = subscription.in_flight, request.error_detail.message
+            log.error("configuration refused", extra={"data": {**data, "reason": subscription.reason}})
+        else:
+            subscription.acknowledged, subscription.refused, subscription.reason = subscription.in_flight, "", ""
+            log.info("configuration acknowledged", extra={"data": data})
+        subscription.in_flight = ""
+
+    def _round(self, target: Snapshot) -> list[bytes]:
+        for type_url in SENDING_ORDER:
+            subscription = self._subscriptions.get(type_url)
+            if subscription is None:
+                continue
+            if subscription.in_flight:
+                return []
+            if subscription.outdated(target) and not self._kept_back(subscription):
+                return [self._send(subscription, target)]
+        return []
+
+    def _kept_back(self, subscription: _Subscription) -> bool:
+        """Return whether a refusal keeps a type back: a proxy that runs on something good stays on it as a whole."""
+        refused = any(
+            self._subscriptions[referred].refused
+            for referred in _REFERRED.get(subscription.type_url, ())
+            if referred in self._subscriptions
+        )
+        return refused and bool(subscription.acknowledged)
+
+    def _settled(self) -> bool:
+        return all(not found.in_flight and not found.refused for found in self._subscriptions.values())
+
+    def _send(self, subscription: _Subscription, target: Snapshot) -> bytes:
+        resources = subscription.wanted(target)
+        self._sent += 1
+        subscription.nonce = f"{self._sent}"
+        subscription.in_flight = version_of(resources)
+        subscription.has = {resource.name: resource.digest for resource in resources}
+        subscription.again = False
+        if subscription.type_url == CLUSTERS and ENDPOINTS in self._subscriptions:
+            self._subscriptions[ENDPOINTS].again = True
+        head = DiscoveryResponse(
+            version_info=subscription.in_flight,
+            type_url=subscription.type_url,
+            nonce=subscription.nonce,
+            control_plane=ControlPlane(identifier=_IDENTIFIER),
+        )
+        # Joined messages are one message with the fields of all: no resource is serialised a second time.
+        return bytes(head) + b"".join(resource.fragment for resource in resources)
+
+
+class AdsServer:
+    """Answers the streams of all proxies from one cache of snapshots."""
+
+    def __init__(self, cache: SnapshotCache) -> None:
+        """Take the cache that says what proxies are to run on."""
+        self._cache = cache
+        self._sessions: set[Session] = set()
+
+    def register(self, server: grpc.aio.Server) -> None:
+        """Add the service to a server. Responses are bytes already."""
+        handler = grpc.stream_stream_rpc_method_handler(
+            self._stream, request_deserializer=DiscoveryRequest.parse, response_serializer=bytes
+        )
+        service = grpc.method_handlers_generic_handler(SERVICE, {"StreamAggregatedResources": handler})
+        server.add_generic_rpc_handlers((service,))
+
+    def status(self) -> tuple[ProxyStatus, ...]:
+        """Return what each connected proxy runs on, ordered by node."""
+        return tuple(sorted((session.status() for session in self._sessions), key=lambda status: status.node))
+
+    async def _stream(
+        self, requests: AsyncIterator[DiscoveryRequest], context: grpc.aio.ServicerContext[Any, bytes]
+    ) -> None:
+        session = Session()
+        sending = asyncio.Lock()
+        self._sessions.add(session)
+        try:
+            async with asyncio.TaskGroup() as group:
+                following = group.create_task(self._follow(session, sending, context))
+                async for request in requests:
+                    if self._cache.current is not None:
+                        session.aim_at(self._cache.current)
+                    session.receive(request)
+                    await self._send_due(session, sending, context)
+                following.cancel()
+        finally:
+            self._sessions.discard(session)
+            log.info("proxy left", extra={"data": {"node": session.node}})
+
+    async def _follow(self, session: Session, sending: asyncio.Lock, context: Any) -> None:
+        seen: Snapshot | None = None
+        while True:
+            seen = await self._cache.other_than(seen)
+            session.aim_at(seen)
+            await self._send_due(session, sending, context)
+
+    async def _send_due(self, session: Session, sending: asyncio.Lock, context: Any) -> None:
+        # One writer at a time, or responses could overtake each other between two awaits.
+        async with sending:
+            for response in session.due():
+                await context.write(response)

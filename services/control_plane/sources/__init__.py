@@ -1,0 +1,1 @@
+"""Where the topology comes from: the contracts' descriptors, and a registry of what runs where."""

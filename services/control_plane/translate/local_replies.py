@@ -1,0 +1,126 @@
+"""What Envoy says when it answers itself: problem details on the APIs, a page that comes back to people."""
+
+from dataclasses import dataclass
+
+from envoy_data_plane.envoy.config.accesslog.v3 import (
+    AccessLogFilter,
+    AndFilter,
+    ComparisonFilter,
+    ComparisonFilterOp,
+    HeaderFilter,
+    OrFilter,
+    StatusCodeFilter,
+)
+from envoy_data_plane.envoy.config.core.v3 import (
+    DataSource,
+    HeaderValue,
+    HeaderValueOption,
+    HeaderValueOptionHeaderAppendAction,
+    JsonFormatOptions,
+    RuntimeUInt32,
+    SubstitutionFormatString,
+)
+from envoy_data_plane.envoy.config.route.v3 import HeaderMatcher
+from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import (
+    LocalReplyConfig,
+    ResponseMapper,
+)
+from envoy_data_plane.envoy.type.matcher.v3 import StringMatcher
+from envoy_data_plane.google.protobuf import Struct
+
+_APIS = ("/api/", "/v1/")
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    status: int
+    title: str
+    detail: str
+    retry_after: int = 0
+
+
+# Fixed sentences: Envoy's own tell outsiders addresses and reasons that are none of their business.
+_PROBLEMS = (
+    _Problem(400, "Bad request", "The request is not valid HTTP."),
+    _Problem(403, "Forbidden", "This is not allowed here."),
+    _Problem(404, "Not found", "There is nothing at this address."),
+    _Problem(408, "Request timeout", "The request took too long to arrive."),
+    _Problem(413, "Content too large", "The request's body is larger than is allowed here."),
+    _Problem(426, "Upgrade required", "This protocol version is not spoken here."),
+    _Problem(429, "Too many requests", "Too many requests; try again a little later.", retry_after=1),
+    _Problem(431, "Header fields too large", "The request's headers are larger than is allowed."),
+    _Problem(500, "Internal error", "The request could not be handled."),
+    _Problem(502, "Bad gateway", "The service gave no valid answer."),
+    _Problem(503, "Unavailable", "The service cannot be reached right now; try again shortly.", retry_after=1),
+    _Problem(504, "Timeout", "The service did not answer in time."),
+)
+
+_WAITING_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="2">
+<meta name="viewport" content="width=device-width"><title>One moment</title>
+<style>body{font:1.1rem/1.6 system-ui,sans-serif;color:#333;display:grid;place-items:center;min-height:90vh}</style>
+</head><body><p>One moment, the shop is opening its doors.</p></body></html>
+"""
+
+
+def problem_details() -> LocalReplyConfig:
+    """Return the mapping: RFC 9457 for programs, and for people a page that tries again while the shop is away."""
+    # The first that matches wins, so the page is for what is not an API.
+    return LocalReplyConfig(mappers=[*map(_mapper, _PROBLEMS), _page()])
+
+
+def _mapper(problem: _Problem) -> ResponseMapper:
+    body = {
+        "type": "about:blank",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "request_id": "%REQ(X-REQUEST-ID)%",
+    }
+    return ResponseMapper(
+        filter=_all(_status(problem.status), _any(*map(_path_below, _APIS))),
+        body_format_override=SubstitutionFormatString(
+            json_format=Struct.from_dict(body),
+            content_type="application/problem+json",
+            json_format_options=JsonFormatOptions(sort_properties=True),
+        ),
+        headers_to_add=[_header("retry-after", str(problem.retry_after))] if problem.retry_after else [],
+    )
+
+
+def _page() -> ResponseMapper:
+    return ResponseMapper(
+        filter=_status(503),
+        body_format_override=SubstitutionFormatString(
+            text_format_source=DataSource(inline_string=_WAITING_PAGE), content_type="text/html; charset=utf-8"
+        ),
+        headers_to_add=[_header("retry-after", "1"), _header("cache-control", "no-store")],
+    )
+
+
+def _header(key: str, value: str) -> HeaderValueOption:
+    return HeaderValueOption(
+        header=HeaderValue(key=key, value=value),
+        append_action=HeaderValueOptionHeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
+    )
+
+
+def _status(code: int) -> AccessLogFilter:
+    # Envoy wants a runtime key here; nothing sets it, so the value is always ours.
+    value = RuntimeUInt32(default_value=code, runtime_key=f"aisle.local_reply.{code}")
+    return AccessLogFilter(
+        status_code_filter=StatusCodeFilter(comparison=ComparisonFilter(op=ComparisonFilterOp.EQ, value=value))
+    )
+
+
+def _path_below(prefix: str) -> AccessLogFilter:
+    matcher = HeaderMatcher(name=":path", string_match=StringMatcher(prefix=prefix))
+    return AccessLogFilter(header_filter=HeaderFilter(header=matcher))
+
+
+def _all(*filters: AccessLogFilter) -> AccessLogFilter:
+    return AccessLogFilter(and_filter=AndFilter(filters=list(filters)))
+
+
+def _any(*filters: AccessLogFilter) -> AccessLogFilter:
+    return AccessLogFilter(or_filter=OrFilter(filters=list(filters)))
