@@ -100,9 +100,10 @@ def _sitter(department: Department, family: Family, item: Item, colour: str | No
 
 def _twin_colour(family: Family, item: Item) -> str:
     """Pick a second colour that suits the family and that this item does not already come in."""
-    worn = list(dict.fromkeys(other.colour for other in family.items if other.colour and other.colour != item.colour))
+    alike = [other.colour for other in family.items if other.material == item.material]
+    worn = [name for name in dict.fromkeys(alike) if name and name != item.colour]
     shade = palette().colours
-    if not worn or len(family.items) < 3:
+    if not worn:
         worn = [name for name in ("sage", "clay", "navy", "oat", "rust", "slate") if name != item.colour]
     assert item.colour is not None
     own = shade[item.colour].lightness

@@ -93,6 +93,8 @@ def repaint(pixels: npt.NDArray[np.uint8], target: Oklch | None, coat: Coat) -> 
         painted = _moved(lab, chroma, hue, target, mean, coat.mode)
         rest = lab * np.array([1.0, coat.calm, coat.calm], np.float32) if coat.calm < 1.0 else lab
         lab = rest + (painted - rest) * weight[:, None]
+    elif coat.calm < 1.0:
+        lab[:, 1:] *= coat.calm
     result = pixels.copy()
     result[solid, :3] = lab_to_srgb(lab.astype(np.float32))
     return result

@@ -9,7 +9,7 @@ from local.demo.families import Family, Thing, palette, things
 from local.demo.model import DemoImage
 from local.demo.studio import SIZE
 
-CLOSE = 1.6
+CLOSE = 1.85
 """The scale from which an object fills the frame; it is then placed by its middle instead of its foot."""
 STAGES = ("arch", "plain", "plinth", "sun", "panel", "window")
 
@@ -76,7 +76,9 @@ def _company(sitter: Sitter) -> Shot:
     choices = [code for code in sitter.family.companions if code != sitter.code]
     friend = things()[choices[_number(sitter.slug) % len(choices)]]
     quiet = palette().quiet
-    paint = quiet[_number(sitter.slug + "friend") % len(quiet)] if friend.mode != "none" else None
+    paint = (
+        quiet[_number(sitter.slug + "friend") % len(quiet)] if friend.mode != "none" and not friend.natural else None
+    )
     if paint is not None and paint == sitter.colour:
         paint = quiet[(quiet.index(paint) + 1) % len(quiet)]
     stage = STAGES[(sitter.position + 3) % len(STAGES)]
