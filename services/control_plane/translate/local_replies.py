@@ -16,7 +16,6 @@ from envoy_data_plane.envoy.config.core.v3 import (
     HeaderValue,
     HeaderValueOption,
     HeaderValueOptionHeaderAppendAction,
-    JsonFormatOptions,
     RuntimeUInt32,
     SubstitutionFormatString,
 )
@@ -82,7 +81,6 @@ def _mapper(problem: _Problem) -> ResponseMapper:
         body_format_override=SubstitutionFormatString(
             json_format=Struct.from_dict(body),
             content_type="application/problem+json",
-            json_format_options=JsonFormatOptions(sort_properties=True),
         ),
         headers_to_add=[_header("retry-after", str(problem.retry_after))] if problem.retry_after else [],
     )
