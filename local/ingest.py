@@ -31,7 +31,7 @@ class Catalogue:
 
     def __init__(self, channel: MeshChannel) -> None:
         """Take a channel to the product service."""
-        self._stub = ProductServiceStub(channel)  # type: ignore[no-untyped-call,arg-type]
+        self._stub = ProductServiceStub(channel)
 
     @classmethod
     @asynccontextmanager

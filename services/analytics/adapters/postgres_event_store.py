@@ -145,7 +145,8 @@ _QUERIES = {
         GROUP BY query ORDER BY searches DESC, query LIMIT :limit""",
     Report.EMPTY_SEARCHES: """
         SELECT query, count(*) AS searches
-        FROM events WHERE event_time >= :start AND event_time < :end AND type = 'search' AND query <> '' AND result_count = 0
+        FROM events WHERE event_time >= :start AND event_time < :end
+          AND type = 'search' AND query <> '' AND result_count = 0
         GROUP BY query ORDER BY searches DESC, query LIMIT :limit""",
     Report.FUNNEL: """
         WITH visits AS (

@@ -1,0 +1,76 @@
+"""The recommendation process: who is wired to whom."""
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import redis.asyncio as redis
+from pymilvus import AsyncMilvusClient
+
+from aisle.recommendation.v1.recommendation_service_pb2_grpc import add_RecommendationServiceServicer_to_server
+from services.recommendation.adapters import migrations
+from services.recommendation.adapters.llm_suggester import LlmSuggester
+from services.recommendation.adapters.milvus_similar_items import MilvusSimilarItems
+from services.recommendation.adapters.postgres_history import PostgresHistory
+from services.recommendation.adapters.product_shop import ProductShop
+from services.recommendation.adapters.redis_answer_cache import RedisAnswerCache
+from services.recommendation.adapters.redis_interaction_stream import RedisInteractionStream
+from services.recommendation.adapters.system_clock import SystemClock
+from services.recommendation.application.find_candidates import FindCandidates
+from services.recommendation.application.learn_interactions import LearnInteractions
+from services.recommendation.application.recommend_products import RecommendProducts
+from services.recommendation.servicer import RecommendationServicer, interaction_of
+from services.recommendation.settings import RecommendationSettings
+from services.runtime import serve, sql
+from services.runtime.channel import MeshChannel
+from services.runtime.errors import Unavailable
+
+log = logging.getLogger("aisle.recommendation")
+
+PAUSE_AFTER_FAILURE = 1.0
+
+
+def main() -> None:
+    """Run the service until it is told to stop."""
+    settings = RecommendationSettings.load()
+
+    async def build(stack: AsyncExitStack) -> serve.Service:
+        url = settings.database_url.get_secret_value()
+        database = await stack.enter_async_context(sql.connect(url, service="recommendation"))
+        await sql.migrate(database, "recommendation", Path(migrations.__path__[0]))
+        client = redis.Redis.from_url(settings.redis_url.get_secret_value(), health_check_interval=10)
+        stack.push_async_callback(client.aclose)
+        milvus = AsyncMilvusClient(uri=settings.milvus_uri)
+        stack.push_async_callback(milvus.close)
+        product, llm = [
+            await stack.enter_async_context(MeshChannel("recommendation", name, settings.egress_address))
+            for name in ("product", "llm")
+        ]
+        history, cache = PostgresHistory(database), RedisAnswerCache(client, settings.answer_seconds)
+        stream = RedisInteractionStream(client, settings.consumer, interaction_of)
+        find = FindCandidates(history, MilvusSimilarItems(milvus, settings.items_collection), SystemClock())
+        recommend = RecommendProducts(cache, find, ProductShop(product), LlmSuggester(llm))
+        learn = LearnInteractions(stream, history, cache, settings.batch_size)
+        servicer = RecommendationServicer(recommend)
+        return serve.Service(
+            full_name="aisle.recommendation.v1.RecommendationService",
+            register=lambda server: add_RecommendationServiceServicer_to_server(servicer, server),
+            checks={"postgres": database.check},
+            background=(lambda: _keep_learning(learn),),
+        )
+
+    serve.run(settings, build)
+
+
+async def _keep_learning(learn: LearnInteractions) -> None:
+    while True:
+        try:
+            await learn()
+        except Unavailable as error:
+            log.warning("learning waits", extra={"data": {"reason": error.reason}})
+            await asyncio.sleep(PAUSE_AFTER_FAILURE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The systems behind the recommendation service's ports."""

@@ -1,0 +1,1 @@
+"""Versions of the recommendation schema, oldest first."""

@@ -1,0 +1,1 @@
+"""What the recommendation service does, one verb a file."""

@@ -1,0 +1,1 @@
+"""Interactions, candidates, ranking and shelves: pure values and rules."""
