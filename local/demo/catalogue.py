@@ -60,7 +60,7 @@ def _product(department: Department, family: Family, item: Item, index: int, twi
     rng = random.Random(f"{SEED}:{slug}")
     attributes = _attributes(family, item, colour, rng, twin)
     price, list_price = _price(item, twin and not item.colour, family, rng)
-    sitter = _sitter(department, family, item, colour, title, index, position)
+    sitter = _sitter(department, family, item, (colour, title), index, position, twin)
     return DemoProduct(
         id=slug,
         title=title,
@@ -87,15 +87,24 @@ def _planned() -> dict[str, tuple[Shot, ...]]:
         for position, (family, item, index, twin) in enumerate(_entries(department)):
             colour = _twin_colour(family, item) if twin and item.colour else item.colour
             title = _title(family, item, colour, twin)
-            sitter = _sitter(department, family, item, colour, title, index, position)
+            sitter = _sitter(department, family, item, (colour, title), index, position, twin)
             planned[sitter.slug] = plan(sitter)
     return planned
 
 
-def _sitter(department: Department, family: Family, item: Item, colour: str | None, title: str,
-            index: int, position: int) -> Sitter:  # fmt: skip
+def _sitter(
+    department: Department,
+    family: Family,
+    item: Item,
+    look: tuple[str | None, str],
+    index: int,
+    position: int,
+    twin: bool,
+) -> Sitter:
+    colour, title = look
     code = item.thing or family.objects[index % len(family.objects)]
-    return Sitter(slugify(title), title, family, code, colour, department.tint, position)
+    fuller = twin and colour is None
+    return Sitter(slugify(title), title, family, code, colour, department.tint, position, fuller)
 
 
 def _twin_colour(family: Family, item: Item) -> str:

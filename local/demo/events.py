@@ -1,4 +1,4 @@
-"""Plays one month of shopping: people come back at their hours, look, search, add, buy and follow what belongs together."""
+"""Plays one month of shopping: sessions at people's own hours, led by taste and by what belongs together."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class _Shelf:
     running: tuple[float, ...]
 
     def draw(self, rng: random.Random) -> DemoProduct:
+        """Return one product, the likelier the more it appeals."""
         return self.products[bisect(self.running, rng.random() * self.running[-1])]
 
 
@@ -46,8 +47,11 @@ class _Visit:
     basket: dict[str, tuple[DemoProduct, int]] = field(default_factory=dict)
     count: int = 0
 
-    def event(self, kind: EventType, product: DemoProduct | None = None, *, query: str | None = None,
-              results: int | None = None, quantity: int | None = None, value: int | None = None) -> DemoEvent:  # fmt: skip
+    def event(
+        self, kind: EventType, product: DemoProduct | None = None, *, query: str | None = None,
+        results: int | None = None, quantity: int | None = None, value: int | None = None,
+    ) -> DemoEvent:  # fmt: skip
+        """Let some seconds pass and write down what happened."""
         self.time += timedelta(seconds=self.rng.randint(6, 95))
         self.count += 1
         return DemoEvent(
@@ -91,7 +95,7 @@ def _shelves(catalogue: Catalogue, shopper: DemoShopper, popularity: dict[str, f
 
 def _appeal(product: DemoProduct, shopper: DemoShopper, popularity: float, usual: int) -> float:
     appeal = popularity * (2.2 if product.brand in shopper.favourite_brands else 1.0)
-    appeal *= (usual / product.price_minor) ** (2.0 * (shopper.price_sensitivity - 0.3))
+    appeal *= float((usual / product.price_minor) ** (2.0 * (shopper.price_sensitivity - 0.3)))
     if product.list_price_minor:
         appeal *= 1.0 + shopper.price_sensitivity
     return appeal if product.stock else appeal * 0.4
@@ -126,10 +130,8 @@ def _session(visit: _Visit, shelves: dict[str, _Shelf]) -> Iterator[DemoEvent]:
     for _ in range(1 + _poisson(0.7, rng)):
         yield from _look_around(visit, shelves, family_id)
         related = complements(family_id)
-        if related and rng.random() < 0.62:
-            family_id = rng.choice(related)
-        else:
-            family_id = _interest(visit.shopper, rng)
+        stays = bool(related) and rng.random() < 0.62
+        family_id = rng.choice(related) if stays else _interest(visit.shopper, rng)
     if visit.basket and rng.random() < 0.46:
         yield from _buy(visit)
 

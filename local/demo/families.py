@@ -128,9 +128,15 @@ def things() -> Mapping[str, Thing]:
 
 def _thing(code: str, raw: Mapping[str, Any]) -> Thing:
     return Thing(
-        code=code, name=raw["name"], mode=cast(Mode, raw["mode"]), keep_top=float(raw.get("keep_top", 0.0)),
-        calm=float(raw.get("calm", 1.0)), duo=bool(raw.get("duo", False)), natural=bool(raw.get("natural", False)), scale=float(raw.get("scale", 1.0)),
-    )  # fmt: skip
+        code=code,
+        name=raw["name"],
+        mode=cast(Mode, raw["mode"]),
+        keep_top=float(raw.get("keep_top", 0.0)),
+        calm=float(raw.get("calm", 1.0)),
+        duo=bool(raw.get("duo", False)),
+        natural=bool(raw.get("natural", False)),
+        scale=float(raw.get("scale", 1.0)),
+    )
 
 
 def _department(raw: Mapping[str, Any]) -> Department:

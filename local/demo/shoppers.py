@@ -15,8 +15,8 @@ _FIRST = (
     "Oda", "Paul", "Rana", "Stijn", "Tess", "Umar", "Viola", "Wout", "Xenia", "Yann", "Zita",
 )  # fmt: skip
 _LAST = (
-    "Aerts", "Bakker", "Claes", "Dubois", "Engel", "Fontaine", "Gerber", "Hansen", "Ilic", "Jacobs", "Keller", "Laurent",
-    "Meyer", "Novak", "Olsen", "Petit", "Rossi", "Smit", "Thys", "Vogel", "Weber", "Yilmaz", "Zeman",
+    "Aerts", "Bakker", "Claes", "Dubois", "Engel", "Fontaine", "Gerber", "Hansen", "Ilic", "Jacobs", "Keller",
+    "Laurent", "Meyer", "Novak", "Olsen", "Petit", "Rossi", "Smit", "Thys", "Vogel", "Weber", "Yilmaz", "Zeman",
 )  # fmt: skip
 # People are seldom fond of departments at random; these go together, and each shopper leans on one of them.
 _LEANINGS: tuple[tuple[str, ...], ...] = (

@@ -9,6 +9,7 @@ from local.demo.families import Family, Thing, palette, things
 from local.demo.model import DemoImage
 from local.demo.studio import SIZE
 
+DEEPEST = 3
 CLOSE = 1.85
 """The scale from which an object fills the frame; it is then placed by its middle instead of its foot."""
 STAGES = ("arch", "plain", "plinth", "sun", "panel", "window")
@@ -47,6 +48,7 @@ class Sitter:
     colour: str | None
     tint: str
     position: int
+    fuller: bool
 
 
 def plan(sitter: Sitter) -> tuple[Shot, ...]:
@@ -60,14 +62,16 @@ def plan(sitter: Sitter) -> tuple[Shot, ...]:
 def _portrait(sitter: Sitter) -> Shot:
     thing = things()[sitter.code]
     stage, step = _stage(sitter.position)
-    wanted = sitter.position % 3
-    if thing.duo and wanted == 1:
+    # A hand's breadth to the side or nearer to the lens: no two covers are quite alike.
+    nearer = 0.95 + 0.025 * (_number(sitter.slug + "near") % 5) + (0.06 if sitter.fuller else 0.0)
+    aside = 0.5 + 0.006 * (_number(sitter.slug + "aside") % 5 - 2)
+    if thing.duo and (sitter.fuller or sitter.position % 3 == 1):
         placed: tuple[Placed, ...] = (
             Placed(thing, sitter.colour, 0.74, 0.645, 0.765),
-            Placed(thing, sitter.colour, 0.90, 0.405, 0.825),
+            Placed(thing, sitter.colour, 0.90 * nearer, aside - 0.095, 0.825),
         )
         return _shot(sitter, 1, stage if stage != "plinth" else "arch", step, placed, "two of them")
-    placed = (Placed(thing, sitter.colour, 1.0, 0.5, 0.815),)
+    placed = (Placed(thing, sitter.colour, nearer, aside, 0.815),)
     return _shot(sitter, 1, stage, step, placed, _with_article(thing.name))
 
 
@@ -105,6 +109,9 @@ def _stage(position: int) -> tuple[str, int]:
 def _shot(sitter: Sitter, number: int, stage: str, step: int, placed: tuple[Placed, ...], seen: str) -> Shot:
     colour = f" in {sitter.colour}" if sitter.colour and f"in {sitter.colour}" not in sitter.title.lower() else ""
     alt = f"{sitter.title}{colour}, {seen}, on a warm paper-toned ground"
+    if sitter.colour and palette().colours[sitter.colour].lightness > 0.82:
+        # A pale product needs a deeper wall behind it.
+        step = DEEPEST
     image = DemoImage(f"products/{sitter.slug}/{number}.webp", alt, SIZE, SIZE)
     return Shot(image, sitter.tint, stage, step, placed)
 

@@ -17,8 +17,8 @@ _SUPER = 2
 
 @lru_cache(maxsize=256)
 def ground(tint: Oklch, stage: str, step: int) -> Image.Image:
-    """Return an empty set: wall, floor and one quiet piece of scenery; `step` varies its depth of tone."""
-    turned = Oklch(tint.lightness, tint.chroma, tint.hue + (0.0, 9.0, -11.0)[step])
+    """Return an empty set: wall, floor and one quiet piece of scenery; `step` (0 to 3) deepens its tone."""
+    turned = Oklch(tint.lightness, tint.chroma, tint.hue + (0.0, 9.0, -11.0, 4.0)[step])
     tone = turned.shifted(lightness=-0.017 * step, chroma=1.0 + 0.16 * step)
     wall = _gradient(tone.shifted(0.022, 0.85), tone.shifted(-0.012, 1.05), int(SIZE * HORIZON))
     floor = _gradient(tone.shifted(-0.045, 1.25), tone.shifted(0.012, 1.0), SIZE - int(SIZE * HORIZON))
