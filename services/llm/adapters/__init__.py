@@ -1,0 +1,1 @@
+"""The outside systems of the llm service, one file each."""

@@ -1,0 +1,1 @@
+"""What the llm service can be asked to do."""

@@ -1,0 +1,1 @@
+"""The rules of the llm service, without I/O."""

@@ -1,0 +1,101 @@
+"""The refusals of the llm service, and what providers raise before they become one.
+
+Nothing a provider says is repeated in words: its messages may hold parts of a prompt or of a key.
+"""
+
+from collections.abc import Sequence
+from enum import Enum
+
+from services.runtime.errors import AisleError, FieldViolation, Invalid, Precondition, Unavailable
+
+
+class FailureKind(Enum):
+    """How a provider failed, as a word that can be shown."""
+
+    UNREACHABLE = "unreachable"
+    TIMED_OUT = "timed out"
+    THROTTLED = "throttled"
+    BROKEN = "broken"
+    FORBIDDEN = "credentials refused"
+    GONE = "model not offered"
+
+
+class ProviderFailed(Exception):
+    """The provider could not answer; another one may."""
+
+    def __init__(self, kind: FailureKind, retry_after: float = 0.0) -> None:
+        """Take how it failed, and the seconds the provider asked us to wait, if it did."""
+        super().__init__(kind.value)
+        self.kind = kind
+        self.retry_after = retry_after
+
+
+class PromptRefused(Exception):
+    """The provider says that the request is wrong; another one would say so too."""
+
+    def __init__(self, code: str) -> None:
+        """Take the provider's code for it."""
+        super().__init__(code)
+        self.code = code
+
+
+class PromptTooLong(Exception):
+    """The conversation does not fit the model after all."""
+
+    def __init__(self) -> None:
+        """Say what it is in words that can be shown."""
+        super().__init__("given too long a prompt")
+
+
+def model_not_found(name: str) -> AisleError:
+    """Return the refusal of a model that is not configured."""
+    violation = FieldViolation("model", "names no configured model")
+    return Invalid("MODEL_NOT_FOUND", "No configured model is called {model}.", [violation], model=name)
+
+
+def kind_mismatch(name: str, wanted: str) -> AisleError:
+    """Return the refusal of a model that makes something else."""
+    violation = FieldViolation("model", f"does not make {wanted}")
+    return Invalid("MODEL_KIND_MISMATCH", "{model} does not make {wanted}.", [violation], model=name, wanted=wanted)
+
+
+def no_model_of_quality(quality: str) -> AisleError:
+    """Return the refusal when nothing configured is good enough."""
+    return Precondition("NO_MODEL_OF_QUALITY", "No configured model has {quality} quality.", quality=quality)
+
+
+def no_embedding_model() -> AisleError:
+    """Return the refusal when nothing configured makes vectors."""
+    return Precondition("NO_MODEL_OF_QUALITY", "No embedding model is configured.")
+
+
+def context_too_long(tokens: int, limit: int) -> AisleError:
+    """Return the refusal of a conversation that no model can read; names the largest that could be read."""
+    violation = FieldViolation("messages", "are longer than the model can read")
+    return Invalid(
+        "CONTEXT_TOO_LONG",
+        "The conversation has about {tokens} tokens, and {limit} can be read.",
+        [violation],
+        tokens=str(tokens),
+        limit=str(limit),
+    )
+
+
+def provider_refused(model: str, code: str) -> AisleError:
+    """Return the refusal of a request that the provider calls invalid."""
+    return Invalid("PROVIDER_REFUSED", "The provider of {model} refused the request: {code}.", model=model, code=code)
+
+
+def provider_unavailable(tried: Sequence[tuple[str, str]], retry_after: float) -> AisleError:
+    """Return the error when nobody could answer; takes (model, why) of each that was tried or left out."""
+    return Unavailable(
+        "PROVIDER_UNAVAILABLE",
+        "No provider could answer: {tried}.",
+        max(1.0, retry_after),
+        tried="; ".join(f"{model} {why}" for model, why in tried),
+    )
+
+
+def answer_cut_off(model: str, why: str) -> AisleError:
+    """Return the error when the provider failed in the middle of its answer."""
+    return Unavailable("PROVIDER_UNAVAILABLE", "{model} stopped in the middle: {why}.", model=model, why=why)

@@ -1,0 +1,37 @@
+"""What the llm service reads from its environment."""
+
+from typing import ClassVar
+
+from pydantic import Field, SecretStr
+
+from services.runtime.settings import RuntimeSettings
+
+
+class LlmSettings(RuntimeSettings):
+    """Settings of the llm service. A provider is configured by its own setting; with none, only the local one is."""
+
+    service: ClassVar[str] = "llm"
+
+    models_file: str = Field("", description="Capability table to use instead of the packaged one.")
+    embedding_model: str = Field(
+        "models/all-minilm-l6-v2",
+        description="Model of vectors when a caller names none; an index holds one kind only.",
+    )
+    local_url: str = Field(
+        "http://127.0.0.1:8090/v1", description="The model server of the embedded stack; empty does without."
+    )
+    openai_api_key: SecretStr = Field(SecretStr(""), description="Key for OpenAI; configures its models.")
+    openai_base_url: str = Field("", description="Any server that speaks OpenAI's API, instead of OpenAI's own.")
+    bedrock_region: str = Field("", description="AWS region of Bedrock; configures its models.")
+    bedrock_endpoint_url: str = Field("", description="Bedrock's address inside a VPC, instead of the public one.")
+    bedrock_threads: int = Field(16, ge=1, le=256, description="Calls to Bedrock at the same time.")
+    provider_timeout_seconds: float = Field(
+        30.0, gt=0, description="Longest silence of a provider before it counts as failed."
+    )
+    vector_cache: int = Field(1024, ge=0, description="Vectors of queries to remember; 0 remembers none.")
+
+    def providers(self) -> frozenset[str]:
+        """Return the names of the providers that are configured."""
+        openai = self.openai_api_key.get_secret_value() or self.openai_base_url
+        configured = {"local": self.local_url, "openai": openai, "bedrock": self.bedrock_region}
+        return frozenset(name for name, value in configured.items() if value)
