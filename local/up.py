@@ -34,6 +34,7 @@ async def _run(settings: LocalSettings, console: Console, exit_when_ready: bool)
     started = time.monotonic()
     pid_file = settings.folder("run") / "up.pid"
     processes = stack.processes(settings, credentials.load(settings.home))
+    code = 0
     with Screen(console) as screen:
         supervisor = Supervisor(processes, settings.folder("logs"), screen.on_change)
         ready = asyncio.Event()
@@ -46,11 +47,11 @@ async def _run(settings: LocalSettings, console: Console, exit_when_ready: bool)
                     running = group.create_task(supervisor.run(ready.set))
                     group.create_task(_welcome(settings, screen, ready, running, started, exit_when_ready, supervisor))
             except* (GivenUp, seed.SeedFailed) as failed:
-                console.print(f"[bold red]✗[/] {failed.exceptions[0]}", highlight=False)
-                return 1
+                screen.say(f"[bold red]✗[/] {failed.exceptions[0]}")
+                code = 1
         screen.footer()
     console.print("Everything is stopped.")
-    return 0
+    return code
 
 
 async def _welcome(

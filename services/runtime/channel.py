@@ -8,7 +8,7 @@ errors mapped back to the domain's.
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import grpc
 from google.protobuf.message import Message
@@ -29,15 +29,7 @@ _OPTIONS = (
 )
 
 
-if TYPE_CHECKING:
-    # Generated stubs want grpc's own channel classes by name. To the type checker this channel passes for either;
-    # what the stubs' calls take beyond a plain channel's (`caller`) is only known here.
-    _AnyChannel = Any
-else:
-    _AnyChannel = object
-
-
-class MeshChannel(_AnyChannel):  # type: ignore[misc]
+class MeshChannel:
     """A channel of one service to one other. Use as `ProductServiceStub(channel)`."""
 
     def __init__(self, service: str, upstream: str, egress_address: str, max_message_bytes: int = 16 << 20) -> None:

@@ -16,10 +16,10 @@ from typing import Any
 
 import grpc
 import protovalidate
-from aisle.mesh.v1.policy_pb2 import ROLE_ADMIN, ROLE_ANONYMOUS, ROLE_SHOPPER
 from google.protobuf.message import Message
 from opentelemetry import propagate, trace
 
+from aisle.mesh.v1.policy_pb2 import ROLE_ADMIN, ROLE_ANONYMOUS, ROLE_SHOPPER
 from services.runtime import errors, status, telemetry
 from services.runtime.idempotency import Replies
 from services.runtime.policy import Policy, policy_of

@@ -7,10 +7,11 @@ from importlib import import_module
 from pkgutil import walk_packages
 from types import ModuleType
 
-import aisle
-from aisle.mesh.v1 import policy_pb2
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+
+import aisle
+from aisle.mesh.v1 import policy_pb2
 
 _NO_SIDE_EFFECTS = 1
 
