@@ -1,0 +1,1 @@
+"""The shop's face: REST, WebSocket and an OpenAI-compatible endpoint over the services' contracts."""

@@ -1,0 +1,95 @@
+"""Puts the BFF together: features, error handlers, the front end, and the edge around all of them."""
+
+from datetime import timedelta
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
+from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
+
+from bff import errors, media, readiness
+from bff.auth import routes as auth
+from bff.auth.accounts import Accounts
+from bff.auth.sign_in import SignIn
+from bff.auth.tokens import AccessTokens
+from bff.catalog import routes as catalog
+from bff.chat import routes as chat
+from bff.edge import Edge
+from bff.insights import routes as insights
+from bff.openai.routes import create_v1
+from bff.presentation import Shopfront
+from bff.recommendations import routes as recommendations
+from bff.settings import BffSettings
+from bff.static import FrontEnd
+from bff.upstreams import Upstreams
+from services.runtime.errors import AisleError
+
+
+class Application:
+    """The BFF as one ASGI application, with what its process needs to reach."""
+
+    def __init__(self, settings: BffSettings, upstreams: Upstreams, accounts: Accounts) -> None:
+        """Take what the process has connected."""
+        tokens = AccessTokens(settings.jwt_key.get_secret_value(), timedelta(minutes=settings.access_token_minutes))
+        self.sign_in = SignIn(accounts, tokens, timedelta(days=settings.refresh_token_days))
+        self.readiness = readiness.Readiness(upstreams.channels)
+        api, v1 = create_api(), create_v1()
+        for app in (api, v1):
+            app.state.settings = settings
+            app.state.upstreams = upstreams
+            app.state.shopfront = Shopfront(upstreams.product)
+            app.state.tokens = tokens
+            app.state.sign_in = self.sign_in
+            app.state.readiness = self.readiness
+        api.mount("/v1", v1)
+        api.router.default = FrontEnd(settings.static_dir)
+        self.asgi = Edge(api, settings)
+
+
+def create_api() -> FastAPI:
+    """Return the REST application with all routes, not yet connected to anything."""
+    app = FastAPI(
+        title="Aisle",
+        version="1.0.0",
+        description="The shop's own API. Errors are problem details (RFC 9457).",
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=_operation_id,
+        responses=errors.documented(422, 500, 503),
+    )
+    app.router.redirect_slashes = False
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    for router in (auth.router, catalog.router, chat.router, chat.sockets, recommendations.router):
+        app.include_router(router)
+    for router in (insights.router, insights.reports, media.router, readiness.router):
+        app.include_router(router)
+    app.add_exception_handler(AisleError, errors.on_domain_error)
+    app.add_exception_handler(RequestValidationError, errors.on_validation_error)
+    app.add_exception_handler(HTTPException, errors.on_http_error)
+    app.add_exception_handler(Exception, errors.on_unexpected)
+    # FastAPI documents itself through this method; the problem's schema is named by responses only.
+    app.openapi = lambda: document(app)  # type: ignore[method-assign]
+    return app
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document with the schema of problems."""
+    if app.openapi_schema is None:
+        found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        schema = TypeAdapter(errors.Problem).json_schema(
+            ref_template="#/components/schemas/{model}", mode="serialization"
+        )
+        schemas = found.setdefault("components", {}).setdefault("schemas", {})
+        schemas.update(schema.pop("$defs", {}))
+        schemas["Problem"] = schema
+        app.openapi_schema = found
+    return app.openapi_schema
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name

@@ -1,0 +1,1 @@
+"""Who asks: accounts, passwords, tokens and anonymous visitors."""

@@ -1,0 +1,1 @@
+"""The catalogue: lists, search, products, reviews and the writing of descriptions."""

@@ -1,0 +1,1 @@
+"""Events in, and for staff what they add up to."""

@@ -1,0 +1,1 @@
+"""The models of the shop for programs that speak OpenAI's protocol."""

@@ -1,0 +1,1 @@
+"""Recommendations with the cards of the recommended products."""
