@@ -31,8 +31,9 @@ log = logging.getLogger("aisle.control_plane.ads")
 SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 _IDENTIFIER = "aisle"
 _EVERYTHING = "*"
-# A refusal of one of these keeps back what would refer to it.
-_REFERRED = {LISTENERS: (CLUSTERS, ENDPOINTS), ROUTES: (CLUSTERS, ENDPOINTS)}
+# What refers waits until what it refers to is acknowledged. Envoy acknowledges clusters once they are warm, for which
+# it needs their endpoints: so endpoints wait for nothing.
+_WAITS_FOR = {LISTENERS: (CLUSTERS, ENDPOINTS), ROUTES: (CLUSTERS, ENDPOINTS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,8 @@ class _Subscription:
     acknowledged: str = ""
     refused: str = ""
     reason: str = ""
+    # The version the proxy came with from an earlier stream, until it is known whether that is current.
+    claimed: str = ""
     # Set when the proxy needs it again although it is unchanged.
     again: bool = False
 
@@ -112,6 +115,8 @@ class Session:
         began = CLUSTERS in self._subscriptions and bool(self._subscriptions[CLUSTERS].has)
         self._target = snapshot.bridging(self._target) if began and self._target is not None else snapshot
         self._goal = snapshot
+        for subscription in self._subscriptions.values():
+            self._recognise(subscription)
 
     def receive(self, request: DiscoveryRequest) -> None:
         """Take a request: a subscription, an acknowledgement or a refusal. A stale one changes nothing."""
@@ -130,7 +135,7 @@ class Session:
             subscription.subscribe(request.resource_names)
 
     def due(self) -> list[bytes]:
-        """Return the responses to send now; what refers waits until what it refers to is acknowledged."""
+        """Return the responses to send now, in order."""
         if self._target is None:
             return []
         responses = self._round(self._target)
@@ -149,19 +154,25 @@ class Session:
         return ProxyStatus(self.node, types)
 
     def _begin(self, request: DiscoveryRequest) -> _Subscription:
-        """Open a subscription; a proxy that comes back with what is current is not sent it again."""
-        subscription = _Subscription(request.type_url)
+        subscription = _Subscription(request.type_url, claimed=request.version_info)
         subscription.subscribe(request.resource_names)
         self._subscriptions[request.type_url] = subscription
         clusters = self._subscriptions.get(CLUSTERS)
-        # Clusters that were just replaced wait for their endpoints, changed or not.
-        replaced = request.type_url == ENDPOINTS and clusters is not None and bool(clusters.nonce)
-        if request.version_info and self._target is not None and not replaced:
-            wanted = subscription.wanted(self._target)
-            if version_of(wanted) == request.version_info:
-                subscription.has = {resource.name: resource.digest for resource in wanted}
-                subscription.acknowledged = request.version_info
+        if request.type_url == ENDPOINTS and clusters is not None and clusters.nonce:
+            # Clusters that were just replaced wait for their endpoints, changed or not.
+            subscription.claimed = ""
+        self._recognise(subscription)
         return subscription
+
+    def _recognise(self, subscription: _Subscription) -> None:
+        """See whether a proxy came back with what is current: then it is not sent that again."""
+        if not subscription.claimed or self._target is None:
+            return
+        wanted = subscription.wanted(self._target)
+        if version_of(wanted) == subscription.claimed:
+            subscription.has = {resource.name: resource.digest for resource in wanted}
+            subscription.acknowledged = subscription.claimed
+        subscription.claimed = ""
 
     def _settle(self, subscription: _Subscription, request: DiscoveryRequest) -> None:
         data = {"node": self.node, "type": subscription.type_url.rpartition(".")[2], "version": subscription.in_flight}
@@ -174,24 +185,24 @@ class Session:
         subscription.in_flight = ""
 
     def _round(self, target: Snapshot) -> list[bytes]:
+        responses = []
         for type_url in SENDING_ORDER:
             subscription = self._subscriptions.get(type_url)
-            if subscription is None:
+            if subscription is None or subscription.in_flight or not subscription.outdated(target):
                 continue
-            if subscription.in_flight:
-                return []
-            if subscription.outdated(target) and not self._kept_back(subscription):
-                return [self._send(subscription, target)]
-        return []
+            if not self._kept_back(subscription):
+                responses.append(self._send(subscription, target))
+        return responses
 
     def _kept_back(self, subscription: _Subscription) -> bool:
-        """Return whether a refusal keeps a type back: a proxy that runs on something good stays on it as a whole."""
-        refused = any(
-            self._subscriptions[referred].refused
-            for referred in _REFERRED.get(subscription.type_url, ())
-            if referred in self._subscriptions
-        )
-        return refused and bool(subscription.acknowledged)
+        """Return whether a type has to wait for another, or is kept back by a refusal of it.
+
+        A proxy that runs on something good stays on it as a whole; one that has nothing yet is given what there is.
+        """
+        types = _WAITS_FOR.get(subscription.type_url, ())
+        others = [self._subscriptions[type_url] for type_url in types if type_url in self._subscriptions]
+        refused = any(other.refused for other in others)
+        return any(other.in_flight for other in others) or (refused and bool(subscription.acknowledged))
 
     def _settled(self) -> bool:
         return all(not found.in_flight and not found.refused for found in self._subscriptions.values())
@@ -205,6 +216,8 @@ class Session:
         subscription.again = False
         if subscription.type_url == CLUSTERS and ENDPOINTS in self._subscriptions:
             self._subscriptions[ENDPOINTS].again = True
+        data = {"node": self.node, "type": subscription.type_url.rpartition(".")[2], "version": subscription.in_flight}
+        log.debug("configuration sent", extra={"data": {**data, "resources": len(resources)}})
         head = DiscoveryResponse(
             version_info=subscription.in_flight,
             type_url=subscription.type_url,

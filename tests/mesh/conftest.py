@@ -32,9 +32,7 @@ def registered(backends: tuple[GrpcBackend, GrpcBackend]) -> Iterator[dict[str, 
 
 
 @pytest.fixture(scope="session")
-def running_mesh(
-    registered: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Mesh]:
+def running_mesh(registered: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
     """Envoy and the control plane, started once."""
     mesh = Mesh(tmp_path_factory.mktemp("mesh"), registered)
     try:

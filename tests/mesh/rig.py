@@ -86,15 +86,15 @@ class GrpcBackend(AnalyticsServiceServicer, LlmServiceServicer):
         if method in self.script:
             self.script[method](self.calls[method], context)
 
-    def QueryReport(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def QueryReport(self, request: Any, context: Any) -> Any:
         self._act("QueryReport", context)
         return analytics.QueryReportResponse(columns=[self.name])
 
-    def ListModels(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def ListModels(self, request: Any, context: Any) -> Any:
         self._act("ListModels", context)
         return llm.ListModelsResponse()
 
-    def GenerateText(self, request: Any, context: Any) -> Iterator[Any]:  # noqa: N802
+    def GenerateText(self, request: Any, context: Any) -> Iterator[Any]:
         self._act("GenerateText", context)
         for word in ("one ", "two ", "three"):
             yield llm.GenerateTextResponse(text_delta=word)
@@ -104,7 +104,9 @@ class HttpBackend:
     """An echo over HTTP and WebSocket, served as the BFF is."""
 
     def __init__(self, port: int) -> None:
-        config = uvicorn.Config(self._app, host="127.0.0.1", port=port, log_level="error", lifespan="off")
+        config = uvicorn.Config(
+            self._app, lifespan="off", host="127.0.0.1", port=port, interface="asgi3", log_level="error"
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
