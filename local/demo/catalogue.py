@@ -131,6 +131,7 @@ def _attributes(family: Family, item: Item, colour: str | None, rng: random.Rand
     if colour:
         attributes["Colour"] = colour
     attributes |= {name: rng.choice(values) for name, values in family.attributes.items()}
+    attributes |= dict(item.facts)
     if twin and not colour:
         # What the edition changes is said by its name, not by a measure of the first edition.
         attributes = {name: value for name, value in attributes.items() if name not in _MEASURES} | {

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float32]
-Mode = Literal["hue", "grey", "light", "all", "none"]
+Mode = Literal["hue", "vivid", "grey", "light", "all", "none"]
 
 _RGB_TO_LMS = np.array(
     [[0.4122214708, 0.5363325363, 0.0514459929],
@@ -75,14 +75,19 @@ def lab_to_srgb(lab: Array) -> npt.NDArray[np.uint8]:
 def repaint(pixels: npt.NDArray[np.uint8], target: Oklch | None, coat: Coat) -> npt.NDArray[np.uint8]:
     """Move the object's own colour to the target and leave its other materials alone.
 
-    Mode `hue` moves the dominant hue, `grey` the colourless parts, `light` those of them that are bright,
-    `all` everything, `none` nothing.
+    Mode `hue` moves the dominant hue, `vivid` only where it is strong, `grey` the colourless parts, `light` those
+    of them that are bright, `all` everything, `none` nothing.
     """
     solid = pixels[..., 3] > 8
     lab = srgb_to_lab(pixels[solid][:, :3])
     chroma = np.hypot(lab[:, 1], lab[:, 2])
     hue = np.degrees(np.arctan2(lab[:, 2], lab[:, 1]))
-    _warm_darks(lab, chroma, hue)
+    strong = _ramp(chroma, 0.06, 0.085)[:, None] if coat.mode == "vivid" else np.float32(0.0)
+    raw = lab.copy()
+    _warm_greys(lab, chroma, hue)
+    lab += (raw - lab) * strong
+    chroma = np.hypot(lab[:, 1], lab[:, 2])
+    hue = np.degrees(np.arctan2(lab[:, 2], lab[:, 1]))
     if target is not None and coat.mode != "none":
         rows = np.nonzero(solid)[0] / pixels.shape[0]
         below = _ramp(rows.astype(np.float32), coat.keep_top - 0.02, coat.keep_top + 0.02) if coat.keep_top else 1.0
@@ -100,12 +105,17 @@ def repaint(pixels: npt.NDArray[np.uint8], target: Oklch | None, coat: Coat) -> 
     return result
 
 
-def _warm_darks(lab: Array, chroma: Array, hue: Array) -> None:
-    """Take the violet out of dark parts in place: on warm paper it would glow."""
-    violet = 1.0 - _ramp(np.abs(_turn(hue - 298.0)), 24.0, 40.0)
+def _warm_greys(lab: Array, chroma: Array, hue: Array) -> None:
+    """Take the violet out of greys and darks and the rose out of browns, in place: on warm paper both would glow."""
+    violet = 1.0 - _ramp(np.abs(_turn(hue - 298.0)), 30.0, 46.0)
     dark = 1.0 - _ramp(lab[:, 0], 0.46, 0.62)
-    faint = 1.0 - _ramp(chroma, 0.14, 0.20)
-    lab[:, 1:] *= (1.0 - 0.75 * violet * dark * faint)[:, None]
+    deep = dark * (1.0 - _ramp(chroma, 0.14, 0.20))
+    pale = 0.9 * (1.0 - _ramp(chroma, 0.05, 0.085))
+    lab[:, 1:] *= (1.0 - 0.75 * violet * np.maximum(deep, pale))[:, None]
+    rosy = (1.0 - _ramp(np.abs(_turn(hue - 5.0)), 24.0, 34.0)) * dark * (1.0 - _ramp(chroma, 0.09, 0.115))
+    turn = np.deg2rad(38.0) * rosy
+    cosine, sine = np.cos(turn), np.sin(turn)
+    lab[:, 1], lab[:, 2] = lab[:, 1] * cosine - lab[:, 2] * sine, lab[:, 1] * sine + lab[:, 2] * cosine
 
 
 def _region(light: Array, chroma: Array, hue: Array, mode: Mode) -> tuple[Array, float]:
@@ -113,12 +123,14 @@ def _region(light: Array, chroma: Array, hue: Array, mode: Mode) -> tuple[Array,
         return np.ones_like(chroma), 0.0
     if mode in ("grey", "light"):
         faint = 1.0 - _ramp(chroma, 0.06, 0.11)
-        return (faint * _ramp(light, 0.44, 0.56) if mode == "light" else faint).astype(np.float32), 0.0
+        return (faint * _ramp(light, 0.54, 0.66) if mode == "light" else faint).astype(np.float32), 0.0
     bins = np.bincount(((hue + 360.0) % 360.0 / 10.0).astype(np.int64), weights=chroma, minlength=36)
     smooth = bins + np.roll(bins, 1) + np.roll(bins, -1)
     centre = float(np.argmax(smooth)) * 10.0 + 5.0
     near = 1.0 - _ramp(np.abs(_turn(hue - centre)), 48.0, 70.0)
-    return (near * _ramp(chroma, 0.012, 0.045)).astype(np.float32), centre
+    return (near * (_ramp(chroma, 0.06, 0.085) if mode == "vivid" else _ramp(chroma, 0.012, 0.045))).astype(
+        np.float32
+    ), centre
 
 
 def _moved(lab: Array, chroma: Array, hue: Array, target: Oklch,
@@ -127,7 +139,7 @@ def _moved(lab: Array, chroma: Array, hue: Array, target: Oklch,
     # Very light and very dark paints keep less contrast, as they do under a real lamp.
     room = min(1.0, 2.4 * min(target.lightness, 1.02 - target.lightness) + 0.25)
     light = np.clip(target.lightness + (lab[:, 0] - mean_light) * room, 0.10, 0.985)
-    if mode == "hue":
+    if mode in ("hue", "vivid"):
         strength = chroma * (target.chroma / max(mean_chroma, 0.02))
         angle = np.deg2rad(target.hue + 0.25 * _turn(hue - centre))
     else:

@@ -25,6 +25,7 @@ class Item:
     colour: str | None
     lead: str
     thing: str | None
+    facts: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,9 @@ def _family(raw: Mapping[str, Any], category_id: str) -> Family:
 
 
 def _item(raw: list[Any]) -> Item:
+    """Read title, price, material, colour and lead; then, if written, its own object and its own facts."""
     title, euros, material, colour, lead = raw[:5]
-    return Item(
-        title, int(euros), material, None if colour == "none" else colour, lead, str(raw[5]) if len(raw) > 5 else None
-    )
+    own = [entry for entry in raw[5:] if not isinstance(entry, dict)]
+    facts = {name: str(value) for entry in raw[5:] if isinstance(entry, dict) for name, value in entry.items()}
+    worn = None if colour == "none" else colour
+    return Item(title, int(euros), material, worn, lead, str(own[0]) if own else None, facts)
