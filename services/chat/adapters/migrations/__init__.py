@@ -1,0 +1,1 @@
+"""Revisions of the chat schema, applied in order at start."""

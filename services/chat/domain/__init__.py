@@ -1,0 +1,1 @@
+"""Rules and values of the assistant, free of any protocol."""
