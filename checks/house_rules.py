@@ -72,9 +72,10 @@ def clock(path: Path, node: ast.AST) -> str | None:
     """A domain that reads the clock cannot be tested; time comes in as a value."""
     if "domain" not in path.parts or not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
         return None
-    if node.func.attr in ("now", "utcnow", "today", "time", "monotonic") and isinstance(node.func.value, ast.Name):
-        if node.func.value.id in ("datetime", "date", "time"):
-            return "take the time as an argument"
+    owner = node.func.value
+    reads = node.func.attr in ("now", "utcnow", "today", "time", "monotonic")
+    if reads and isinstance(owner, ast.Name) and owner.id in ("datetime", "date", "time"):
+        return "take the time as an argument"
     return None
 
 

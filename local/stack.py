@@ -169,6 +169,7 @@ def _bff(
             "AISLE_BFF_JWT_KEY": credentials.jwt_key,
             "AISLE_BFF_API_KEYS": credentials.api_key,
             "AISLE_BFF_STATIC_DIR": str(settings.static_dir.resolve()),
+            "AISLE_BFF_ENVOY_ADMIN_ADDRESS": f"127.0.0.1:{ports['envoy-admin']}",
             "AISLE_BFF_DEMO_ACCOUNTS": str(settings.demo).lower(),
         },
         ready=http_probe(f"http://127.0.0.1:{ports['bff']}/healthz"),

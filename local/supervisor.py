@@ -1,9 +1,9 @@
 """Keeps processes running: starts them in order, says what happens, restarts what dies, leaves nothing behind."""
 
 import asyncio
-import ctypes
 import logging
 import os
+import shutil
 import signal
 import time
 from collections import deque
@@ -119,14 +119,13 @@ class Supervisor:
         with path.open("ab") as output:
             try:
                 watched.child = await asyncio.create_subprocess_exec(
-                    *process.command,
+                    *_dying_with_us(process.command),
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=output,
                     stderr=asyncio.subprocess.STDOUT,
                     env={**os.environ, **process.env},
                     cwd=process.cwd,
                     start_new_session=True,
-                    preexec_fn=_die_with_parent,
                 )
             except OSError as error:
                 raise GivenUp(f"{process.title} cannot be started: {error}") from error
@@ -222,10 +221,12 @@ def _layers(processes: Sequence[Process]) -> list[list[str]]:
     return layers
 
 
-def _die_with_parent() -> None:
-    """Have the kernel end the child when the supervisor is gone, however that happened (Linux only)."""
-    if os.uname().sysname == "Linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+def _dying_with_us(command: Sequence[str]) -> Sequence[str]:
+    """Have the kernel end the child when the supervisor is gone, however that happened, where `setpriv` is there."""
+    setpriv = shutil.which("setpriv")
+    if setpriv is None or command[0] == "setpriv":
+        return command
+    return [setpriv, "--pdeathsig=TERM", "--", *command]
 
 
 def _kill_group(pid: int) -> None:
