@@ -1,0 +1,1 @@
+"""Rules and values of the catalogue: pure Python, no I/O."""
