@@ -142,7 +142,7 @@ class _Limited:
 
     def _check(self) -> None:
         if self._seen > self._limit:
-            raise HTTPException(413, f"A body may have {self._limit} bytes here.", {"Connection": "close"})
+            raise HTTPException(413, f"A body may have {self._limit} bytes here.")
 
 
 def _call(scope: Scope) -> Call:

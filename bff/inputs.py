@@ -40,7 +40,8 @@ def _within_page(size: int) -> int:
     return min(size, _LARGEST_PAGE)
 
 
-Text = Annotated[str, AfterValidator(_without_nul)]
+NO_NUL = AfterValidator(_without_nul)
+Text = Annotated[str, NO_NUL]
 PageSize = Annotated[int, Field(ge=0, description="0 means the default."), AfterValidator(_within_page)]
 PageToken = Annotated[Text, StringConstraints(max_length=2000)]
 ProductId = Annotated[str, StringConstraints(pattern=rf"^{PRODUCT_ID.pattern}$")]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from bff.inputs import Input, Text
+from bff.inputs import NO_NUL, Input, Text
 
 Email = Annotated[Text, StringConstraints(max_length=254, pattern=r"^[^@\s]{1,64}@[^@\s]+\.[^@\s.]+$")]
 
@@ -14,7 +14,7 @@ class Registration(Input):
 
     email: Email
     password: Annotated[Text, StringConstraints(min_length=10, max_length=200)]
-    name: Annotated[Text, StringConstraints(min_length=1, max_length=120, strip_whitespace=True)]
+    name: Annotated[str, StringConstraints(min_length=1, max_length=120, strip_whitespace=True), NO_NUL]
 
 
 class Credentials(Input):

@@ -1,9 +1,9 @@
 """Embeddings: our vectors as OpenAI's clients read them."""
 
 import base64
+import sys
+from array import array
 from typing import Any
-
-import numpy as np
 
 from aisle.llm.v1 import llm_service_pb2 as pb
 from aisle.llm.v1.llm_service_pb2_grpc import LlmServiceStub
@@ -35,5 +35,8 @@ async def embed(llm: LlmServiceStub, asked: EmbeddingRequest) -> dict[str, Any]:
 
 def _encoded(values: Any, encoding: str) -> list[float] | str:
     if encoding == "base64":
-        return base64.b64encode(np.asarray(values, dtype="<f4").tobytes()).decode()
+        numbers = array("f", values)
+        if sys.byteorder == "big":
+            numbers.byteswap()
+        return base64.b64encode(numbers.tobytes()).decode()
     return list(values)

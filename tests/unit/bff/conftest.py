@@ -1,0 +1,115 @@
+"""A BFF before a fake shop, in process for plain requests and on a real port for streams and sockets."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from pydantic import SecretStr
+
+from bff import upstreams
+from bff.app import Application
+from bff.server import DrainingServer
+from bff.settings import BffSettings
+from tests.unit.bff import fake_shop
+from tests.unit.bff.fake_accounts import FakeAccounts
+from tests.unit.bff.fake_shop import FakeShop
+
+JWT_KEY = "a key of at least thirty-two characters"
+MEDIA_KEY = "media-key"
+VISITOR = "00000000-0000-4000-8000-000000000001"
+PASSWORD = "lantern-and-loom"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Bff:
+    """A BFF that runs, and how to ask it."""
+
+    application: Application
+    settings: BffSettings
+    client: httpx2.AsyncClient
+    accounts: FakeAccounts
+
+    async def signed_in(self, who: str) -> dict[str, str]:
+        """Return the header of a demo account."""
+        body = {"email": f"{who}@lanternandloom.example", "password": PASSWORD}
+        answer = await self.client.post("/api/v1/auth/login", json=body)
+        return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+
+@pytest.fixture
+def shop() -> FakeShop:
+    return FakeShop()
+
+
+@pytest.fixture
+async def address(shop: FakeShop) -> AsyncIterator[str]:
+    async with fake_shop.served(shop) as address:
+        yield address
+
+
+@pytest.fixture
+def settings(address: str, tmp_path: Path) -> BffSettings:
+    media, static = tmp_path / "media", tmp_path / "static"
+    (media / "products").mkdir(parents=True)
+    (media / "products" / "a.webp").write_bytes(b"RIFF-picture")
+    (tmp_path / "secret.webp").write_bytes(b"secret")
+    (static / "assets").mkdir(parents=True)
+    (static / "index.html").write_text("<!doctype html><title>Shop</title>")
+    (static / "theme.js").write_text("// theme")
+    (static / "assets" / "app-1.js").write_text("export {}" + " " * 2000)
+    (static / "assets" / "app-1.js.gz").write_bytes(b"\x1f\x8bpacked")
+    given: dict[str, Any] = {
+        "listen_port": free_port(),
+        "egress_address": address,
+        "token_key": SecretStr("t"),
+        "database_url": SecretStr("postgresql+asyncpg://nobody@127.0.0.1:1/nothing"),
+        "jwt_key": SecretStr(JWT_KEY),
+        "api_keys": SecretStr("sk-one, sk-two"),
+        "static_dir": str(static),
+        "media_dir": str(media),
+        "media_signing_key": SecretStr(MEDIA_KEY),
+        "drain_seconds": 0.2,
+        "grace_seconds": 2.0,
+    }
+    return BffSettings(**given)
+
+
+@pytest.fixture
+async def bff(settings: BffSettings) -> AsyncIterator[Bff]:
+    """A BFF in this process, asked without a network in between."""
+    accounts = FakeAccounts()
+    async with upstreams.connect(settings.egress_address) as services:
+        application = Application(settings, services, accounts)
+        await application.sign_in.prepare_demo(PASSWORD)
+        transport = httpx2.ASGITransport(app=application.asgi, raise_app_exceptions=False)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://shop.test") as client:
+            yield Bff(application, settings, client, accounts)
+
+
+@pytest.fixture
+async def running(settings: BffSettings) -> AsyncIterator[Bff]:
+    """A BFF on a real port."""
+    accounts = FakeAccounts()
+    async with upstreams.connect(settings.egress_address) as services:
+        application = Application(settings, services, accounts)
+        await application.sign_in.prepare_demo(PASSWORD)
+        server = DrainingServer(application, settings)
+        async with asyncio.TaskGroup() as group:
+            serving = group.create_task(server.serve())
+            while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
+                await asyncio.sleep(0.01)
+            base = f"http://127.0.0.1:{settings.listen_port}"
+            async with httpx2.AsyncClient(base_url=base, timeout=20) as client:
+                yield Bff(application, settings, client, accounts)
+            server.should_exit = True
