@@ -34,10 +34,7 @@ export function formatMoneyShort(money: Money): string {
 
 /** "49.00" -> 4900; null when it is no amount. Takes a comma as well as a point. */
 export function parseMinor(text: string, currency: string = terms.currency): number | null {
-  const cleaned = text
-    .trim()
-    .replace(/[^\d.,-]/g, "")
-    .replace(",", ".");
+  const cleaned = text.replace(/[\s\u00a0€$£]/g, "").replace(",", ".");
   if (!/^\d+(\.\d+)?$/.test(cleaned)) return null;
   return Math.round(Number(cleaned) * 10 ** digits(currency));
 }

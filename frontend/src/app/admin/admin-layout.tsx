@@ -1,4 +1,96 @@
-import { Outlet } from "react-router";
+import { Navigate, NavLink, Outlet, useLocation, useNavigate } from "react-router";
+import { OfflineBanner } from "@/components/layouts/offline-banner";
+import { ThemeToggle } from "@/components/layouts/theme-toggle";
+import { Wordmark } from "@/components/layouts/wordmark";
+import { Button } from "@/components/ui/button";
+import { EmptyNote } from "@/components/ui/notes";
+import { pages } from "@/config/paths";
+import { cx } from "@/lib/class-names";
+import { queryClient } from "@/lib/query";
+import { useSession } from "@/lib/session";
+
+const ROOMS = [
+  [pages.admin.products(), "Products"],
+  [pages.admin.studio(), "Descriptions"],
+  [pages.admin.metrics(), "Metrics"],
+  [pages.admin.models(), "Models"],
+] as const;
+
+/** The staff room: only for staff, and the edge checks that again on each call. */
 export function AdminLayout() {
-  return <Outlet />;
+  const user = useSession((state) => state.user);
+  const { pathname, search } = useLocation();
+  if (!user) return <Navigate replace to={pages.signIn(pathname + search)} />;
+  if (user.role !== "admin") return <StaffOnly />;
+  return (
+    <div className="@container min-h-dvh">
+      <OfflineBanner />
+      <header className="sticky top-0 z-30 border-b border-line bg-paper">
+        <div className="mx-auto flex h-14 max-w-[1440px] items-center gap-6 px-4 @3xl:px-8">
+          <Wordmark />
+          <Rooms className="ml-6 hidden gap-6 @3xl:flex" />
+          <div className="ml-auto flex items-center gap-1">
+            <ThemeToggle />
+            <SignOut name={user.name} />
+          </div>
+        </div>
+        <Rooms className="flex gap-6 overflow-x-auto px-4 @3xl:hidden" />
+      </header>
+      <main className="mx-auto max-w-[1440px] px-4 py-6 @3xl:px-8" id="content">
+        <Outlet />
+      </main>
+    </div>
+  );
+}
+
+function Rooms({ className }: { className: string }) {
+  return (
+    <nav aria-label="Staff rooms" className={className}>
+      {ROOMS.map(([to, label]) => (
+        <NavLink
+          className={({ isActive }) =>
+            cx(
+              "border-b-2 py-3.5 whitespace-nowrap transition-colors hover:text-ink",
+              isActive ? "border-ember text-ink" : "border-transparent text-muted",
+            )
+          }
+          key={to}
+          to={to}
+        >
+          {label}
+        </NavLink>
+      ))}
+    </nav>
+  );
+}
+
+function SignOut({ name }: { name: string }) {
+  const signOut = useSession((state) => state.signOut);
+  const navigate = useNavigate();
+  return (
+    <Button
+      onClick={() => {
+        signOut();
+        queryClient.clear();
+        void navigate(pages.home());
+      }}
+      size="small"
+      tone="quiet"
+    >
+      <span className="hidden text-muted @2xl:inline">{name}</span>
+      Sign out
+    </Button>
+  );
+}
+
+function StaffOnly() {
+  const signOut = useSession((state) => state.signOut);
+  return (
+    <EmptyNote className="min-h-dvh justify-center" title="Staff only beyond this door">
+      <p>You are signed in as a shopper. Sign in with a staff account to go on.</p>
+      <Button className="mt-6" onClick={signOut} tone="ink">
+        Sign in as staff
+      </Button>
+    </EmptyNote>
+  );
 }

@@ -5,23 +5,25 @@ import { pages } from "@/config/paths";
 
 const LONGEST = 300;
 
+/** The search always shows what was asked last, wherever the question came from. */
 export function SearchForm() {
   const [params] = useSearchParams();
   const asked = params.get("q") ?? "";
+  return <QuestionForm asked={asked} key={asked} />;
+}
+
+function QuestionForm({ asked }: { asked: string }) {
   const [text, setText] = useState(asked);
   const field = useRef<HTMLInputElement>(null);
   const navigate = useNavigate();
-
-  useEffect(() => setText(asked), [asked]);
 
   // "/" brings you to the search, as long as you are not writing something else.
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
       if (event.key !== "/" || target.closest("input, textarea, select, [contenteditable]")) return;
-      if (!field.current || field.current.offsetParent === null) return;
       event.preventDefault();
-      field.current.focus();
+      field.current?.focus();
     };
     document.addEventListener("keydown", onKeyDown);
     return () => document.removeEventListener("keydown", onKeyDown);

@@ -9,9 +9,11 @@ export function Wordmark() {
       className="flex items-center gap-2 whitespace-nowrap"
       to={pages.home()}
     >
-      <Icon className="text-ember" name="lantern" size={26} />
+      <span className="hidden @md:block">
+        <Icon className="text-ember" name="lantern" size={26} />
+      </span>
       <span className="display text-lg tracking-tight @3xl:text-xl">
-        Lantern <span className="font-light text-ember-ink italic">&amp;</span> Loom
+        Lantern <span className="mx-0.5 font-light text-ember-ink italic">&amp;</span> Loom
       </span>
     </Link>
   );

@@ -1,6 +1,7 @@
 import { useEffect, useRef, type ReactNode } from "react";
 import { Button } from "@/components/ui/button";
 import { Icon } from "@/components/ui/icon";
+import { Toaster } from "@/components/ui/toaster";
 import { cx } from "@/lib/class-names";
 
 interface SheetProps {
@@ -53,6 +54,8 @@ export function Sheet({ open, onClose, title, children, footer, side = "right" }
             </Button>
           </header>
           <div className="min-h-0 flex-1 overflow-y-auto overscroll-contain px-6 pb-6">{children}</div>
+          {/* What is outside a modal dialog is out of reach, so its toasts stand inside. */}
+          <Toaster place="top" />
           {footer && <footer className="border-t border-line bg-surface px-6 py-4">{footer}</footer>}
         </>
       )}

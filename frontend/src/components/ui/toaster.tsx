@@ -2,12 +2,16 @@ import { useEffect } from "react";
 import { cx } from "@/lib/class-names";
 import { useToasts, type Toast } from "@/lib/toast";
 
-export function Toaster() {
+/** `place` is the top inside a sheet, where the foot belongs to its own acts. */
+export function Toaster({ place = "bottom" }: { place?: "top" | "bottom" }) {
   const toasts = useToasts((state) => state.toasts);
   return (
     <div
       aria-live="polite"
-      className="pointer-events-none fixed inset-x-0 bottom-6 z-50 flex flex-col items-center gap-2 px-4"
+      className={cx(
+        "pointer-events-none fixed inset-x-0 z-50 flex flex-col items-center gap-2 px-4",
+        place === "top" ? "top-4" : "bottom-6",
+      )}
       role="status"
     >
       {toasts.map((toast) => (

@@ -34,16 +34,18 @@ export function AskIntro() {
           {QUESTIONS.map(([question, promise]) => (
             <li className="border-t border-dusk-line" key={question}>
               <button
-                className="group grid w-full grid-cols-[1fr_auto] items-baseline gap-x-6 gap-y-1 py-6 text-left @3xl:grid-cols-[1.2fr_1fr_auto]"
+                className="group flex w-full items-baseline gap-6 py-6 text-left"
                 onClick={() => ask(question)}
                 type="button"
               >
-                <span className="display text-lg transition-colors group-hover:text-glow @3xl:text-xl">
-                  {question}
+                <span className="grid flex-1 gap-x-12 gap-y-1 @3xl:grid-cols-[6fr_5fr]">
+                  <span className="display text-lg transition-colors group-hover:text-glow @3xl:text-xl">
+                    {question}
+                  </span>
+                  <span className="text-on-dusk-muted">{promise}</span>
                 </span>
-                <span className="col-start-1 text-on-dusk-muted @3xl:col-start-auto">{promise}</span>
                 <Icon
-                  className="row-start-1 text-glow transition-transform group-hover:translate-x-1 @3xl:row-start-auto"
+                  className="shrink-0 text-glow transition-transform group-hover:translate-x-1"
                   name="arrow"
                 />
               </button>

@@ -1,3 +1,4 @@
+import type { CSSProperties } from "react";
 import { Link } from "react-router";
 import { useQuery } from "@tanstack/react-query";
 import { ButtonLink } from "@/components/ui/button";
@@ -14,9 +15,12 @@ export function Hero() {
   const season = seasonOf(new Date());
   return (
     <section className="page">
-      <div className="hero relative grid overflow-hidden rounded-lg">
+      <div
+        className="hero relative grid overflow-hidden rounded-lg"
+        style={{ "--ground": season.ground } as CSSProperties}
+      >
         <Scene backdrop="sun" className="hero-scene" ground={season.ground} props={season.props} />
-        <div className="relative z-10 flex flex-col justify-center px-6 pt-12 pb-0 @3xl:w-[52%] @3xl:py-18 @3xl:pl-12 @5xl:pl-18">
+        <div className="relative z-10 flex flex-col justify-center px-6 pt-8 pb-4 @3xl:w-[52%] @3xl:py-18 @3xl:pl-12 @5xl:pl-18">
           <p className="font-medium">{season.kicker}</p>
           <h1 className="display hero-text mt-4">{season.headline}</h1>
           <p className="mt-6 max-w-[40ch] text-base">{season.text}</p>

@@ -1,5 +1,6 @@
 import { useEffect, useRef, type ReactNode } from "react";
 import type { Product } from "@/api/types";
+import { Toaster } from "@/components/ui/toaster";
 import { AssistantPanel } from "@/features/chat/components/assistant-panel";
 import { useChat } from "@/features/chat/stores/chat-store";
 import { useMedia } from "@/lib/use-media";
@@ -68,6 +69,7 @@ function Over(props: FrameProps) {
       ref={dialog}
     >
       <AssistantPanel {...props} />
+      <Toaster place="top" />
     </dialog>
   );
 }

@@ -95,7 +95,7 @@ function CitationMark({ index, title, open, controls, onToggle }: CitationMarkPr
       aria-expanded={open}
       aria-label={`Source ${String(index)}: ${title}`}
       className={cx(
-        "figures relative mx-0.5 inline-grid h-4.5 min-w-4.5 -translate-y-0.5 place-items-center rounded-full px-1 text-[11px] leading-none font-semibold transition-colors before:absolute before:-inset-1.5",
+        "figures relative ml-0.5 inline-grid h-4.5 min-w-4.5 -translate-y-0.5 place-items-center rounded-full px-1 text-[11px] leading-none font-semibold transition-colors before:absolute before:-inset-1.5",
         open ? "bg-ember-fill text-(--on-ember)" : "bg-ember-wash text-ember-ink hover:bg-line",
       )}
       data-testid="citation"

@@ -58,7 +58,7 @@ export function AssistantPanel({ renderProduct, renderSubject, onClose }: Assist
           <DegradedNote>The connection was lost. Trying again, nothing you asked is gone.</DegradedNote>
         </div>
       )}
-      <QuestionForm autoFocus />
+      <QuestionForm takesFocus />
     </div>
   );
 }

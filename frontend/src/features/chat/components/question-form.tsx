@@ -5,15 +5,15 @@ import { useChat } from "@/features/chat/stores/chat-store";
 
 const LONGEST = 4000;
 
-export function QuestionForm({ autoFocus = false }: { autoFocus?: boolean }) {
+export function QuestionForm({ takesFocus = false }: { takesFocus?: boolean }) {
   const [text, setText] = useState("");
   const field = useRef<HTMLTextAreaElement>(null);
   const answering = useChat((state) => state.stream.pending !== null);
   const subject = useChat((state) => state.subject);
 
   useEffect(() => {
-    if (autoFocus) field.current?.focus();
-  }, [autoFocus]);
+    if (takesFocus) field.current?.focus();
+  }, [takesFocus]);
 
   const submit = (event?: FormEvent) => {
     event?.preventDefault();

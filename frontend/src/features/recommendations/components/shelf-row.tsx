@@ -44,7 +44,12 @@ function LeadGrid({
   if (!lead) return null;
   return (
     <ul className="grid grid-cols-2 gap-x-4 gap-y-8 @3xl:grid-cols-4 @3xl:gap-x-6">
-      <li className={cx("col-span-2 @3xl:row-span-2", right && "@3xl:order-last")}>
+      <li
+        className={cx(
+          "col-span-2 @3xl:row-span-2 @3xl:row-start-1",
+          right ? "@3xl:col-start-3" : "@3xl:col-start-1",
+        )}
+      >
         {renderProduct(lead.product, { reason: lead.reason, shelfId: shelf.id, large: true })}
       </li>
       {rest.map((item) => (
@@ -58,7 +63,7 @@ function LeadGrid({
 
 function Row({ shelf, renderProduct }: { shelf: Shelf; renderProduct: RenderProduct }) {
   return (
-    <ul className="-mx-4 flex snap-x scroll-px-4 gap-4 overflow-x-auto px-4 pb-3 @3xl:gap-6">
+    <ul className="-mx-4 flex snap-x scroll-px-4 gap-4 overflow-x-auto px-4 pb-3 [scrollbar-width:thin] @3xl:gap-6 @3xl:[mask-image:linear-gradient(to_right,transparent,black_16px,black_calc(100%-64px),transparent)]">
       {shelf.items.map((item) => (
         <li className="w-[44cqi] max-w-60 shrink-0 snap-start @3xl:w-[21cqi]" key={item.product.id}>
           {renderProduct(item.product, { reason: item.reason, shelfId: shelf.id, large: false })}

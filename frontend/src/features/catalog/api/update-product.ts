@@ -1,0 +1,9 @@
+import type { Product, ProductInput } from "@/api/types";
+import { endpoints } from "@/config/paths";
+import { patch } from "@/lib/http";
+
+export type ProductChange = Partial<ProductInput>;
+
+/** With an etag the change is refused when somebody else was quicker. */
+export const updateProduct = (id: string, change: ProductChange, etag?: string): Promise<Product> =>
+  patch<Product>(endpoints.product(id), etag ? { ...change, etag } : change);

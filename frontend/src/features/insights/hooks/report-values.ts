@@ -1,0 +1,61 @@
+import type { Cell, Report } from "@/api/staff-types";
+import { formatDay, formatMoney, formatNumber, formatPercent, labelOf } from "@/lib/format";
+
+/** A cell as a number to draw; money counts in whole units. */
+export function numberOf(cell: Cell | undefined): number {
+  if (typeof cell === "number") return cell;
+  if (typeof cell === "object" && cell !== null) return cell.minor / 100;
+  const parsed = Number(cell);
+  return Number.isFinite(parsed) ? parsed : 0;
+}
+
+const IS_SHARE = /share|rate|conversion/;
+const IS_DAY = /^\d{4}-\d{2}-\d{2}/;
+
+/** A cell as words to read. */
+export function textOf(cell: Cell | undefined, column = ""): string {
+  if (cell === null || cell === undefined) return "–";
+  if (typeof cell === "object") return formatMoney(cell);
+  if (typeof cell === "string") return IS_DAY.test(cell) ? formatDay(cell) : cell;
+  if (IS_SHARE.test(column) && cell <= 1) return formatPercent(cell);
+  return formatNumber(cell);
+}
+
+export const columnLabel = (column: string): string =>
+  labelOf(column.replace(/_minor$/, "").replace(/_count$/, ""));
+
+/** Columns that hold something to draw. */
+export function drawable(report: Report): number[] {
+  return report.columns
+    .map((_, index) => index)
+    .filter(
+      (index) =>
+        index > 0 &&
+        report.rows.some(
+          (row) => typeof row[index] === "number" || (typeof row[index] === "object" && row[index] !== null),
+        ),
+    );
+}
+
+export interface Change {
+  share: number;
+  text: string;
+  better: boolean | null;
+}
+
+/** How much more or less than before; null when there is nothing to compare with. */
+export function changeOf(now: number, before: number): Change | null {
+  if (before === 0) return null;
+  const share = (now - before) / before;
+  const sign = share > 0 ? "+" : "";
+  return { share, text: `${sign}${formatPercent(share)}`, better: share === 0 ? null : share > 0 };
+}
+
+/** Round steps for an axis: never more than `count`, always from zero. */
+export function ticks(max: number, count = 4): number[] {
+  if (max <= 0) return [0, 1];
+  const rough = max / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 2.5, 5, 10].map((each) => each * power).find((each) => each >= rough) ?? 10 * power;
+  return Array.from({ length: Math.ceil(max / step) + 1 }, (_, index) => index * step);
+}
