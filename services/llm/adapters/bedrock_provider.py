@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar, cast
 
 import boto3
 from botocore.config import Config
+from botocore.eventstream import ParserError
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -48,7 +49,17 @@ _KINDS = {
     "ResourceNotFoundException": FailureKind.GONE,
     "ModelTimeoutException": FailureKind.TIMED_OUT,
 }
-_FAILURES = (BotoCoreError, ClientError, EventStreamError, HTTPError, OSError, ValueError, KeyError, TypeError)
+_FAILURES = (
+    BotoCoreError,
+    ClientError,
+    EventStreamError,
+    ParserError,
+    HTTPError,
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+)
 Answer = TypeVar("Answer")
 
 
@@ -144,7 +155,8 @@ class _Reading:
         """Read the stream on the calling thread, until it ends or nobody waits for it."""
         if self._left.is_set():
             return
-        end: Exception | None = None
+        # Whatever happens here, the reader on the other side gets an end.
+        end: Exception | None = ProviderFailed(FailureKind.BROKEN)
         try:
             stream = open_stream()["stream"]
             with self._lock:
@@ -154,9 +166,11 @@ class _Reading:
                     self._hand_over(event)
             finally:
                 stream.close()
+            end = None
         except (*_FAILURES, ProviderFailed) as error:
             end = error
-        self._hand_over(end)
+        finally:
+            self._hand_over(end)
 
     def leave(self) -> None:
         """Stop the reading. Called on the event loop; never blocks it."""

@@ -1,0 +1,28 @@
+"""What an upstream can do to us: one list for every fake, so that every adapter is put through the same."""
+
+from enum import Enum
+
+
+class Scenario(Enum):
+    """One behaviour of an upstream. Answers say "Warm tea", for 7 tokens in and 2 out."""
+
+    ANSWER = "answers, and counts"
+    UNCOUNTED = "answers without counting"
+    LENGTH = "stops at the limit"
+    THROTTLED = "says it is too much, and to wait 7 seconds"
+    BROKEN = "breaks before the first token"
+    FORBIDDEN = "refuses the credentials, quoting them"
+    GONE = "knows no such model"
+    REFUSED = "calls the request invalid, quoting the prompt"
+    TOO_LONG = "finds the prompt too long"
+    CUT = "is gone after the first token"
+    ERROR_INSIDE = "sends an error after the first token"
+    MALFORMED = "sends garbage after the first token"
+    UNFINISHED = "ends the stream without having finished"
+    SILENT = "takes the request and says nothing"
+    STALLED = "says nothing more after the first token"
+    ENDLESS = "never comes to an end"
+
+
+DELTAS = ("Warm ", "tea")
+USAGE = (7, 2)
