@@ -137,6 +137,15 @@ class HttpBackend:
             await send({"type": "websocket.send", "text": f"echo {len(message['text'])}"})
 
 
+def start_envoy(home: Path, admin_port: int, control_plane_port: int) -> subprocess.Popen[bytes]:
+    """Start Envoy with a bootstrap that names the control plane; what it says goes to `envoy.log`."""
+    binary = envoy.envoy_binary(Path(os.environ.get("AISLE_SERVERS_VENV", ROOT / ".venv-servers")))
+    path = home / "envoy.json"
+    path.write_text(json.dumps(envoy.bootstrap("mesh-test", admin_port, f"127.0.0.1:{control_plane_port}")))
+    with (home / "envoy.log").open("ab") as sink:
+        return subprocess.Popen(envoy.command(binary, path), stdout=sink, stderr=sink)
+
+
 class Mesh:
     """Envoy, the control plane and its registry, on ports of their own."""
 
@@ -152,7 +161,7 @@ class Mesh:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.write_registry(registry)
         self.start_control_plane()
-        self._start_envoy()
+        self._processes["envoy"] = start_envoy(home, self.admin_port, self.control_plane_port)
 
     def write_registry(self, registry: dict[str, Any] | str) -> None:
         """Replace the registry as `aisle up` does: all of it or nothing."""
@@ -168,24 +177,16 @@ class Mesh:
             "AISLE_CONTROL_PLANE_POLL_SECONDS": "0.1",
             "AISLE_CONTROL_PLANE_GRACE_SECONDS": "0",
         }
-        self._start("control_plane", [sys.executable, "-m", "services.control_plane"], self.control_plane_log, settings)
+        command = [sys.executable, "-m", "services.control_plane"]
+        with self.control_plane_log.open("ab") as sink:
+            self._processes["control_plane"] = subprocess.Popen(
+                command, cwd=ROOT, env={**os.environ, **settings}, stdout=sink, stderr=sink
+            )
 
     def kill_control_plane(self) -> None:
         process = self._processes.pop("control_plane")
         process.send_signal(signal.SIGKILL)
         process.wait()
-
-    def _start_envoy(self) -> None:
-        binary = envoy.envoy_binary(Path(os.environ.get("AISLE_SERVERS_VENV", ROOT / ".venv-servers")))
-        path = self._home / "envoy.json"
-        address = f"127.0.0.1:{self.control_plane_port}"
-        path.write_text(json.dumps(envoy.bootstrap("mesh-test", self.admin_port, address)))
-        self._start("envoy", envoy.command(binary, path), self.envoy_log, {})
-
-    def _start(self, name: str, command: list[str], log: Path, settings: dict[str, str]) -> None:
-        with log.open("ab") as sink:
-            process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings}, stdout=sink, stderr=sink)
-        self._processes[name] = process
 
     def admin(self, path: str) -> httpx2.Response:
         return httpx2.get(f"http://127.0.0.1:{self.admin_port}{path}", trust_env=False)
