@@ -3,8 +3,9 @@
 Queries and bulk work take separate lanes that run the same session at once: a shopper's query never waits behind an
 import, it only shares the cores with it. Within a batch, texts are sorted by length so that little padding is computed.
 
-Measured on two cores with product texts of 37 tokens: fp32 232 texts/s, a query 1.5 ms, vectors equal to a float64
-forward pass (cosine 1.00000); int8 481 texts/s, 0.8 ms, cosine 0.994, and 92 % of the ten nearest neighbours kept.
+Measured on two quiet cores with product texts of 37 tokens: fp32 218 texts/s, a query 2.0 ms, vectors equal to a
+float64 forward pass (cosine 1.00000); int8 444 texts/s, 1.3 ms, cosine 0.994, 92 % of the ten nearest neighbours kept
+and the ranking of rated products as good. Why fp32 is the default stands in docs/adr/0006-embeddings.md.
 """
 
 import asyncio
@@ -121,6 +122,8 @@ def load_graph(graph: Path, threads: int) -> Forward:
     options.inter_op_num_threads = 1
     # The arena keeps the memory of the largest batch ever seen; allocating anew costs a few percent of the time.
     options.enable_cpu_mem_arena = False
+    # Idle threads would spin for work, on cores that a generation and the rest of the platform are waiting for.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
 
     def forward(ids: NDArray[np.int32], mask: NDArray[np.int32]) -> Vectors:

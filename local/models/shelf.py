@@ -28,6 +28,7 @@ class Slot(Generic[Model]):
     def __init__(self, name: str, load: Callable[[], AbstractAsyncContextManager[Model]]) -> None:
         self.name, self._load = name, load
         self.state, self.reason = State.LOADING, ""
+        self.settled = asyncio.Event()
         self._model: Model | None = None
 
     def get(self) -> Model:
@@ -41,10 +42,12 @@ class Slot(Generic[Model]):
         try:
             async with self._load() as model:
                 self._model, self.state = model, State.OK
+                self.settled.set()
                 log.info("model loaded", extra={"model": self.name})
                 await ended.wait()
         except (ModelPackageMissingError, RefusedError, RuntimeError, OSError, ValueError) as error:
             self.state, self.reason, self._model = State.FAILED, str(error), None
+            self.settled.set()
             log.error("model failed", extra={"model": self.name, "reason": self.reason})
 
 
