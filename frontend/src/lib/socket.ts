@@ -65,7 +65,6 @@ export class ReturningSocket {
   }
 
   private opened(): void {
-    this.attempts = 0;
     this.heardAt = Date.now();
     this.options.onState("open");
     clearInterval(this.heartbeat);
@@ -76,6 +75,8 @@ export class ReturningSocket {
   }
 
   private heard(data: unknown): void {
+    // Only words count as a connection: one that is opened and closed at once keeps waiting longer.
+    this.attempts = 0;
     this.heardAt = Date.now();
     if (typeof data !== "string") return;
     try {

@@ -24,11 +24,11 @@ export function ListingBar({ total, facets, filters, searching, onChange, onOpen
   const orders = searching ? ORDERS.slice(0, 1) : ORDERS;
   return (
     <div className="mb-6">
-      <div className="flex min-h-11 flex-wrap items-center gap-3">
+      <div className="flex min-h-11 flex-wrap items-center gap-2 @2xl:gap-3">
         <p aria-live="polite" className="figures mr-auto text-muted">
           {total === undefined ? "Counting" : plural(total, "thing", "things")}
         </p>
-        <Button className="px-4! @4xl:hidden" onClick={onOpenFacets} size="medium">
+        <Button className="px-3! @4xl:hidden" onClick={onOpenFacets} size="medium">
           <Icon name="sliders" size={18} />
           Filters{chips.length > 0 && ` (${String(chips.length)})`}
         </Button>
@@ -36,7 +36,7 @@ export function ListingBar({ total, facets, filters, searching, onChange, onOpen
           <label className="relative flex items-center gap-2">
             <span className="sr-only">Order</span>
             <select
-              className="h-11 cursor-pointer appearance-none rounded-full bg-transparent py-2 pr-8 pl-3 hover:bg-sunk"
+              className="h-11 cursor-pointer appearance-none rounded-full bg-transparent py-2 max-w-40 truncate pr-8 pl-3 hover:bg-sunk"
               onChange={(event) => onChange({ ...filters, order: event.target.value })}
               value={filters.order}
             >

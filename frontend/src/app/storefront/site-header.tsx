@@ -17,13 +17,13 @@ import { useSession } from "@/lib/session";
 export function SiteHeader() {
   return (
     <header className="sticky top-0 z-30 bg-paper">
-      <div className="page flex flex-wrap items-center gap-x-2 pb-3 @3xl:h-18 @3xl:flex-nowrap @3xl:gap-x-8 @3xl:pb-0">
+      <div className="page flex flex-wrap items-center gap-x-1 pb-3 @3xl:h-18 @3xl:flex-nowrap @3xl:gap-x-8 @3xl:pb-0">
         <DepartmentMenu />
         <Wordmark />
         <div className="order-last flex w-full justify-center @3xl:order-none @3xl:w-auto @3xl:flex-1">
           <SearchForm />
         </div>
-        <div className="ml-auto flex h-16 items-center @3xl:ml-0">
+        <div className="-mr-3 ml-auto flex h-16 items-center @3xl:ml-0">
           <AccountLink />
           <span className="hidden @xl:block">
             <ThemeToggle />
@@ -41,7 +41,7 @@ function DepartmentLine() {
   const { data } = useQuery(categoriesQuery);
   return (
     <nav aria-label="Departments" className="hidden border-b border-line @3xl:block">
-      <ul className="page flex h-11 items-center gap-5 overflow-x-auto text-sm [mask-image:linear-gradient(to_right,black_calc(100%-96px),transparent)] [scrollbar-width:none]">
+      <ul className="page flex h-11 items-center gap-5 overflow-x-auto text-sm [mask-image:linear-gradient(to_right,black_calc(100%-32px),transparent)] [scrollbar-width:none]">
         {data?.map((category) => (
           <li className="shrink-0" key={category.id}>
             <NavLink

@@ -22,7 +22,7 @@ export function StorefrontLayout() {
       >
         Skip to the content
       </a>
-      <div className="@container flex min-h-dvh min-w-0 flex-1 flex-col">
+      <div className="@container/main flex min-h-dvh min-w-0 flex-1 flex-col">
         <OfflineBanner />
         <SiteHeader />
         <main

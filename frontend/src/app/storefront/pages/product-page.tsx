@@ -77,7 +77,7 @@ function useVisit(product: Product | undefined): void {
 
 function Top({ product }: { product: Product }) {
   return (
-    <div className="grid items-start gap-x-12 gap-y-8 @3xl:grid-cols-[7fr_5fr] @5xl:gap-x-18">
+    <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-x-12 gap-y-8 @3xl:grid-cols-[minmax(0,7fr)_minmax(0,5fr)] @5xl:gap-x-18">
       <div className="@3xl:sticky @3xl:top-36">
         <Crumbs product={product} />
         <Gallery product={product} />

@@ -56,7 +56,7 @@ export function AddToBasket({ product, quantity = 1, shape = "wide", placement }
   const label = soldOut ? "Sold out" : added ? "Added" : "Add to basket";
   return (
     <Button
-      className={shape === "wide" ? "flex-1" : undefined}
+      className={shape === "wide" ? "min-w-0 flex-1 shrink px-4!" : undefined}
       data-testid="add-to-basket"
       disabled={soldOut}
       onClick={put}

@@ -70,7 +70,8 @@ async function mayReturn(code: number): Promise<boolean> {
     return true;
   }
   if (code === FOREIGN_SESSION) {
-    chat.startOver();
+    // The session is somebody else's or gone; what is asked here is asked again in a new one.
+    chat.forgetSession();
     return true;
   }
   if (code === BAD_FRAME || code === TOO_LARGE) {
@@ -87,7 +88,19 @@ async function mayReturn(code: number): Promise<boolean> {
   return true;
 }
 
+/** Another person is another conversation: nothing of the one before may stay on the screen or the wire. */
+function followIdentity(): void {
+  useSession.subscribe((now, before) => {
+    if (now.user?.id === before.user?.id) return;
+    const wasOpen = useChat.getState().connection !== "closed";
+    socket?.close();
+    useChat.getState().startOver();
+    if (wasOpen && useChat.getState().open) socket?.open();
+  });
+}
+
 export function openConnection(): void {
+  if (!socket) followIdentity();
   socket ??= new ReturningSocket({
     address,
     onFrame,
@@ -95,10 +108,6 @@ export function openConnection(): void {
     onState: (state) => useChat.getState().setConnection(state),
   });
   socket.open();
-}
-
-export function closeConnection(): void {
-  socket?.close();
 }
 
 /** Ask something; without a connection it waits and goes out when there is one. */

@@ -28,6 +28,7 @@ interface ChatState {
   halt: (state: "interrupted" | "failed", problem?: Problem) => void;
   dropLastTurn: () => void;
   restore: (sessionId: string, messages: Message[]) => void;
+  forgetSession: () => void;
   startOver: () => void;
 }
 
@@ -51,6 +52,7 @@ export const useChat = create<ChatState>()(
       halt: (result, problem) => set((state) => ({ stream: settle(state.stream, result, problem ?? null) })),
       dropLastTurn: () => set((state) => ({ stream: forgetLastTurn(state.stream) })),
       restore: (sessionId, messages) => set({ sessionId, stream: { ...emptyStream, sessionId, messages } }),
+      forgetSession: () => set((state) => ({ sessionId: "", stream: { ...state.stream, sessionId: "" } })),
       startOver: () => set({ sessionId: "", stream: emptyStream }),
     }),
     {

@@ -72,6 +72,20 @@ describe("the stream of an answer", () => {
     expect(applyFrame(cut, { ...started, request_id: "other" })).toBe(cut);
   });
 
+  it("keeps the end of a stopped answer away from the next question", () => {
+    const stopped = settle(play([started, { type: "delta", text: "Old" }]), "interrupted");
+    const next = ask(stopped, { requestId: "r2", text: "Something else" });
+    const late = play(
+      [
+        { type: "delta", text: "old" },
+        { type: "finished", message: makeMessage({ text: "Old" }) },
+      ],
+      next,
+    );
+    expect(lastOf(late)).toMatchObject({ text: "", state: "streaming" });
+    expect(late.pending?.requestId).toBe("r2");
+  });
+
   it("takes the finished message as it is and is ready for the next question", () => {
     const message = makeMessage({ id: "a", text: "You have 30 days [1]." });
     const stream = play([started, { type: "delta", text: "You ha" }, { type: "finished", message }]);

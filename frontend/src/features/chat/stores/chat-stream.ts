@@ -5,6 +5,8 @@ export interface Pending {
   requestId: string;
   text: string;
   productId?: string;
+  /** Known once the server began to answer; until then frames belong to an earlier question. */
+  answerId?: string;
 }
 
 export interface ChatStream {
@@ -61,6 +63,11 @@ export function forgetLastTurn(stream: ChatStream): ChatStream {
 }
 
 function changeAnswer(stream: ChatStream, change: (answer: Message) => Message): ChatStream {
+  if (!stream.pending?.answerId) return stream;
+  return changeLast(stream, change);
+}
+
+function changeLast(stream: ChatStream, change: (answer: Message) => Message): ChatStream {
   const last = stream.messages.at(-1);
   if (last?.author !== "assistant" || last.state !== "streaming") return stream;
   return { ...stream, messages: [...stream.messages.slice(0, -1), change(last)] };
@@ -83,7 +90,7 @@ export function settle(
   problem: Problem | null = null,
 ): ChatStream {
   return {
-    ...changeAnswer(stream, (answer) => ({ ...answer, state })),
+    ...changeLast(stream, (answer) => ({ ...answer, state })),
     pending: null,
     activity: "",
     problem,
@@ -98,7 +105,10 @@ export function applyFrame(stream: ChatStream, frame: ChatFrame): ChatStream {
     case "started":
       // A replay after a reconnect begins here too, so what had arrived before is begun anew.
       if (stream.pending?.requestId !== frame.request_id) return stream;
-      return changeAnswer(stream, (answer) => ({ ...answer, text: "", citations: [], products: [] }));
+      return changeAnswer(
+        { ...stream, pending: { ...stream.pending, answerId: frame.answer_id } },
+        (answer) => ({ ...answer, text: "", citations: [], products: [] }),
+      );
     case "activity":
       return stream.pending ? { ...stream, activity: frame.text } : stream;
     case "delta":
@@ -115,9 +125,10 @@ export function applyFrame(stream: ChatStream, frame: ChatFrame): ChatStream {
     case "product":
       return changeAnswer(stream, (answer) => withProduct(answer, frame.product));
     case "finished":
+      if (!stream.pending?.answerId) return stream;
       return { ...changeAnswer(stream, () => frame.message), pending: null, activity: "", problem: null };
     case "error":
-      return settle(stream, "failed", frame.problem);
+      return stream.pending ? settle(stream, "failed", frame.problem) : stream;
     case "pong":
       return stream;
   }

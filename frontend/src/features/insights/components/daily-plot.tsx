@@ -57,7 +57,7 @@ export function DailyPlot({ report }: { report: Report }) {
         </p>
       </div>
       {/* The plot is read day by day with the arrow keys, as it is with the pointer. */}
-      { }
+      {}
       <svg
         aria-label={`${name} a day. Left and right arrow keys read the days.`}
         className="w-full overflow-visible"
@@ -69,7 +69,7 @@ export function DailyPlot({ report }: { report: Report }) {
           setAt(Math.max(0, Math.min(values.length - 1, Math.round(share * (values.length - 1)))));
         }}
         role="img"
-         
+
         tabIndex={0}
         viewBox={`0 0 ${String(WIDTH)} ${String(HEIGHT)}`}
       >
