@@ -17,6 +17,7 @@ class FakePassageIndex:
     def __init__(self) -> None:
         self.held: dict[str, Stored] = {}
         self.away = False
+        self._bags: dict[str, Counter[str]] = {}
 
     async def replace(self, articles: Sequence[str], passages: Sequence[Stored]) -> None:
         self._check()
@@ -30,7 +31,7 @@ class FakePassageIndex:
 
     async def by_words(self, text: str, limit: int) -> list[str]:
         self._check()
-        bags = {key: Counter(terms(one.passage.headed)) for key, one in self.held.items()}
+        bags = {key: self._bag(one) for key, one in self.held.items()}
         mean = sum(bag.total() for bag in bags.values()) / max(len(bags), 1)
         held = Counter(term for bag in bags.values() for term in bag)
         scores: Counter[str] = Counter()
@@ -41,6 +42,12 @@ class FakePassageIndex:
                     length = _K1 * (1 - _B + _B * bag.total() / mean)
                     scores[key] += rare * bag[term] * (_K1 + 1) / (bag[term] + length)  # type: ignore[assignment]
         return [key for key, _ in scores.most_common(limit)]
+
+    def _bag(self, stored: Stored) -> Counter[str]:
+        key = stored.passage.key
+        if key not in self._bags:
+            self._bags[key] = Counter(terms(stored.passage.headed))
+        return self._bags[key]
 
     async def count(self) -> int:
         self._check()

@@ -12,8 +12,9 @@ from services.runtime.errors import Precondition, Unavailable
 DIMENSION = 384
 # Words of one meaning share a direction.
 _MEANINGS = {
-    "cosy": "warm", "toasty": "warm", "feet": "slipper", "footwear": "slipper", "slippers": "slipper", "beverage": "tea",
-    "drink": "tea", "mug": "cup", "mugs": "cup", "brew": "tea", "music": "speaker", "audio": "speaker",
+    "cosy": "warm", "toasty": "warm", "feet": "slipper", "footwear": "slipper", "slippers": "slipper",
+    "beverage": "tea", "drink": "tea", "mug": "cup", "mugs": "cup",
+    "brew": "tea", "music": "speaker", "audio": "speaker",
 }  # fmt: skip
 
 

@@ -103,4 +103,5 @@ def _price_label(low: int, high: int, currency: str) -> str:
 
 def _ratings(counts: Mapping[str, int]) -> tuple[FacetValue, ...]:
     found = ((step, counts.get(str(step), 0)) for step in _RATING_STEPS)
-    return tuple(FacetValue(str(step), f"{step} stars and more", count) for step, count in found if count)
+    labels = {step: f"{step} stars and more" for step in _RATING_STEPS} | {1: "1 star and more"}
+    return tuple(FacetValue(str(step), labels[step], count) for step, count in found if count)

@@ -32,7 +32,7 @@ SHELF = [
             description="Leather boots for rain.", attributes={"Material": "leather"}),
     product("garden-mug", "Garden mug", "table", 1_800, brand="Kiln", description="A stoneware cup for tea."),
     product("river-teapot", "River teapot", "table", 6_400, brand="Kiln", description="Pours a pot of tea for four."),
-    product("pocket-speaker", "Pocket speaker", "audio", 8_900, brand="Tonic", description="Small, with plenty of bass.",
+    product("pocket-speaker", "Pocket speaker", "audio", 8_900, brand="Tonic", description="Small, plenty of bass.",
             attributes={"Bluetooth": "yes"}),
 ]  # fmt: skip
 

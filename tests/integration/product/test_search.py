@@ -1,6 +1,8 @@
 """Search over the real index: words, meaning, filters, pages, and what is left when something is away."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -146,7 +148,7 @@ async def test_deleted_product_is_not_found(stocked_shop: Shop) -> None:
     assert "garden-mug" not in names(await search(stocked_shop.stub, "garden mug"))
 
 
-async def eventually(ask, first: list[str]) -> None:  # type: ignore[no-untyped-def]
+async def eventually(ask: Callable[[], Awaitable[Any]], first: list[str]) -> None:
     for _ in range(150):
         if names(await ask())[: len(first)] == first:
             return
