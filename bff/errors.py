@@ -56,6 +56,8 @@ _REASONS: Mapping[int, str] = {
     415: "MEDIA_TYPE_UNSUPPORTED",
 }
 
+_NO_SUCH_ADDRESS = "No page or resource has this address."
+
 # Said instead of an upstream's own words when those were not written for shoppers.
 _DETAILS: Mapping[int, str] = {
     500: "The request failed. Quote its id when you report it.",
@@ -140,6 +142,8 @@ def problem_of_validation(found: Sequence[Mapping[str, Any]]) -> Problem:
     """Return the problem that tells what Pydantic found: 400 for a body that is not JSON, 422 for its fields."""
     if any(error["type"] == "json_invalid" for error in found):
         return make(400, "JSON_MALFORMED", "The body is not JSON.")
+    if any(error["loc"] and error["loc"][0] == "path" for error in found):
+        return make(404, "ROUTE_NOT_FOUND", _NO_SUCH_ADDRESS)
     fields = [FieldProblem(field=_path(error["loc"]), message=str(error["msg"])) for error in found[:20]]
     detail = f"{fields[0].field}: {fields[0].message}." if fields else TITLES[422] + "."
     return make(422, "FIELD_INVALID", detail, fields)
@@ -183,7 +187,7 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     status = error.status_code
     reason = _REASONS.get(status, "REQUEST_REFUSED" if status < 500 else "INTERNAL")
     details = {
-        404: "No page or resource has this address.",
+        404: _NO_SUCH_ADDRESS,
         405: f"{request.method} is not possible here.",
     }
     answer = response(make(status, reason, details.get(status, str(error.detail))))

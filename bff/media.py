@@ -31,8 +31,8 @@ async def get_media(key: str, request: Request, expires: str = "", signature: st
     seconds_left = _checked(settings.media_signing_key.get_secret_value(), key, expires, signature)
     file = _file(settings.media_dir, key)
     headers = {"Cache-Control": f"public, max-age={min(seconds_left, _LONGEST_SECONDS)}, immutable"}
-    answer = FileResponse(file, headers=headers)
-    if answer.headers.get("etag") and request.headers.get("if-none-match") == answer.headers["etag"]:
+    answer = FileResponse(file, headers=headers, stat_result=file.stat())
+    if request.headers.get("if-none-match") == answer.headers["etag"]:
         return Response(status_code=304, headers=headers)
     return answer
 

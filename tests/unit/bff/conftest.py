@@ -1,6 +1,7 @@
 """A BFF before a fake shop, in process for plain requests and on a real port for streams and sockets."""
 
 import asyncio
+import gzip
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -39,6 +40,13 @@ class Bff:
     settings: BffSettings
     client: httpx2.AsyncClient
     accounts: FakeAccounts
+    running: DrainingServer | None = None
+
+    @property
+    def server(self) -> DrainingServer:
+        """Return the server of a BFF on a real port."""
+        assert self.running is not None
+        return self.running
 
     async def signed_in(self, who: str) -> dict[str, str]:
         """Return the header of a demo account."""
@@ -68,7 +76,7 @@ def settings(address: str, tmp_path: Path) -> BffSettings:
     (static / "index.html").write_text("<!doctype html><title>Shop</title>")
     (static / "theme.js").write_text("// theme")
     (static / "assets" / "app-1.js").write_text("export {}" + " " * 2000)
-    (static / "assets" / "app-1.js.gz").write_bytes(b"\x1f\x8bpacked")
+    (static / "assets" / "app-1.js.gz").write_bytes(gzip.compress(b"export {}" + b" " * 2000))
     given: dict[str, Any] = {
         "listen_port": free_port(),
         "egress_address": address,
@@ -111,5 +119,5 @@ async def running(settings: BffSettings) -> AsyncIterator[Bff]:
                 await asyncio.sleep(0.01)
             base = f"http://127.0.0.1:{settings.listen_port}"
             async with httpx2.AsyncClient(base_url=base, timeout=20) as client:
-                yield Bff(application, settings, client, accounts)
+                yield Bff(application, settings, client, accounts, server)
             server.should_exit = True

@@ -73,6 +73,8 @@ class FakeShop:
         self.gate.set()
         self.stream_ended = asyncio.Event()
         self.deltas_sent = 0
+        # What the stored answer says, when it is not what the deltas said.
+        self.answer_text = ""
 
     def note(self, method: str, request: Any) -> None:
         call = current_call.get()
@@ -225,7 +227,7 @@ class Chat(chat_grpc.ChatServiceServicer):
         return conversation_pb2.Message(
             name=f"{parent}/messages/m2",
             author=conversation_pb2.AUTHOR_ASSISTANT,
-            text="".join(self.shop.deltas),
+            text=self.shop.answer_text or "".join(self.shop.deltas),
             citations=[
                 conversation_pb2.Citation(index=1, article="articles/returns", title="Returns", passage="Free.")
             ],

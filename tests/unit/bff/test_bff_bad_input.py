@@ -10,8 +10,7 @@ from typing import Any
 import jwt
 import pytest
 
-from bff.app import create_api
-from bff.openapi import document
+from bff.app import create_api, document
 from services.runtime.errors import (
     DeadlineExceeded,
     Exhausted,
