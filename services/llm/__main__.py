@@ -50,7 +50,9 @@ def models(settings: LlmSettings) -> YamlModels:
         source = YamlModels(Path(settings.models_file or PACKAGED), settings.providers())
     except BadModelsFile as problem:
         raise SystemExit(f"AISLE_LLM_MODELS_FILE: {problem}") from None
-    if source.configured().find(settings.embedding_model) is None and source.configured().models:
+    # The default may be missing: who configures no embedding model wants none.
+    named = "embedding_model" in settings.model_fields_set
+    if named and source.configured().find(settings.embedding_model) is None:
         raise SystemExit(f"AISLE_LLM_EMBEDDING_MODEL: {settings.embedding_model} is not configured")
     return source
 

@@ -33,7 +33,7 @@ class FakeProvider:
         self.batches: list[list[str]] = []
         self.left = asyncio.Event()
         self.embedding_seconds = 0.0
-        self.probes = 0
+        self.probed_once = asyncio.Event()
         self.listed: frozenset[str] | None = None
         self._timeout = timeout
 
@@ -71,7 +71,7 @@ class FakeProvider:
         return Embedded([[float(len(text)), *[0.0] * (self.dimension - 1)] for text in texts], 7)
 
     async def offered(self) -> frozenset[str] | None:
-        self.probes += 1
+        self.probed_once.set()
         if self.scenario in _BEFORE:
             raise _BEFORE[self.scenario]
         return self.listed

@@ -114,10 +114,16 @@ class BedrockProvider:
     async def embed(self, model: Model, texts: Sequence[str], query: bool) -> Embedded:
         """Return the vectors of the texts."""
         bodies = embedding_body(model.provider_id, texts, model.dimension, query)
-        calls = (self._run(partial(self._invoke, model.provider_id, body)) for body in bodies)
-        replies = await asyncio.gather(*calls)
         try:
-            return embedding_reply(replies)
+            async with asyncio.TaskGroup() as group:
+                calls = [
+                    group.create_task(self._run(partial(self._invoke, model.provider_id, body))) for body in bodies
+                ]
+        except BaseExceptionGroup as failures:
+            # One failure stands for all: the first ends the others.
+            raise failures.exceptions[0] from None
+        try:
+            return embedding_reply([call.result() for call in calls])
         except (KeyError, TypeError, ValueError):
             raise ProviderFailed(FailureKind.BROKEN) from None
 

@@ -24,7 +24,7 @@ from tests.fakes.llm_scenario import Scenario
 KEY = "sk-very-secret-1234567890"
 SECRET = "my card is 4111 1111"
 PROMPT = Prompt([Message(Role.SYSTEM, "Be kind."), Message(Role.USER, SECRET)], max_output_tokens=50)
-QUIET = 0.4
+QUIET = 0.6
 
 
 @dataclass
@@ -144,7 +144,7 @@ async def test_no_error_repeats_the_key_or_the_prompt(make: Make, scenario: Scen
     harness = await make(scenario)
     with pytest.raises((ProviderFailed, PromptRefused)) as caught:
         await read(harness)
-    chain: BaseException | None = caught.value
+    chain = caught.value
     shown = f"{chain!r} {chain} {vars(chain)} {chain.__cause__!r}"
     assert KEY not in shown
     assert SECRET not in shown
@@ -181,7 +181,7 @@ async def test_event_loop_is_free_while_the_provider_is_silent(make: Make) -> No
         longest, last = max(longest, time.monotonic() - last), time.monotonic()
     with pytest.raises(ProviderFailed):
         await reading
-    assert longest < QUIET * 0.7
+    assert longest < QUIET * 0.8
 
 
 async def test_vectors_come_in_the_order_of_the_texts(make: Make) -> None:
