@@ -56,12 +56,18 @@ async def fill(settings: LocalSettings, say: Say, *, again: bool = False) -> Non
             if not again and not marker.exists() and await seeder.holds_products():
                 say("The shop holds products already; the demo shop is left out.")
                 return
+            # An interrupted filling goes on at the next start instead of passing for somebody's own shop.
+            _mark(marker, 0)
             await seeder.run()
     except AisleError as error:
         raise SeedFailed(
             f"The demo shop could not be written: {error.message} ({error.reason}) `aisle seed` tries again."
         ) from error
-    marker.write_text(json.dumps({"edition": EDITION}))
+    _mark(marker, EDITION)
+
+
+def _mark(marker: Path, edition: int) -> None:
+    marker.write_text(json.dumps({"edition": edition}))
 
 
 def _edition(marker: Path) -> int | None:
@@ -101,7 +107,7 @@ class _Seeder:
             await self._step("reviews", len(written), self._put_reviews(written))
             articles = knowledge.load_articles()
             await self._step("help articles", len(articles), self._put_articles(articles))
-            people = shoppers.build_shoppers(shop)
+            people = shoppers.build_shoppers()
             month = demo_events.build_events(shop, people, datetime.now(UTC))
             await self._step("events of a month", len(month), self._put_events(month))
             if composing is None:

@@ -12,7 +12,9 @@ from pymilvus.exceptions import MilvusException
 from services.runtime.errors import Unavailable
 
 TIMEOUT = 1.5
-_KEY, _VECTOR = "id", "dense"
+# Fields of the product service's collection. A product that could not be embedded yet holds a place-holder there.
+_KEY, _VECTOR = "id", "meaning"
+_EMBEDDED = "embedded == true"
 _NAME = "products/"
 
 
@@ -30,7 +32,7 @@ class MilvusSimilarItems:
         async with _translated():
             rows: Any = await self._milvus.query(
                 self._collection,
-                filter=f"{_KEY} in {json.dumps(ids)}",
+                filter=f"{_KEY} in {json.dumps(ids)} and {_EMBEDDED}",
                 output_fields=[_KEY, _VECTOR],
                 timeout=TIMEOUT,
             )
@@ -40,6 +42,7 @@ class MilvusSimilarItems:
                 self._collection,
                 [row[_VECTOR] for row in rows],
                 anns_field=_VECTOR,
+                filter=_EMBEDDED,
                 limit=limit + 1,
                 search_params={"metric_type": "COSINE"},
                 timeout=TIMEOUT,

@@ -81,7 +81,9 @@ class FindCandidates:
         except Unavailable:
             degraded.add("HISTORY")
             return {}
-        return {p: together_scores(n.visits, n.found) for p, n in zip(products, found, strict=True)}
+        # "Often bought together" of a single visit would be a lie.
+        least = 2 if chosen_only else 1
+        return {p: together_scores(n.visits, n.found, least) for p, n in zip(products, found, strict=True)}
 
     async def _alike(self, products: Sequence[str], degraded: set[str]) -> Mapping[str, Mapping[str, float]]:
         if not products:

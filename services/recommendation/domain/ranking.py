@@ -31,10 +31,12 @@ class Candidate:
     because: str = ""
 
 
-def together_scores(anchor_visits: int, found: Iterable[Together]) -> dict[str, float]:
-    """Return shrunk cosines, between 0 and 1."""
+def together_scores(anchor_visits: int, found: Iterable[Together], least_visits: int = 1) -> dict[str, float]:
+    """Return shrunk cosines, between 0 and 1, of the pairs seen in at least so many visits."""
     scores = {}
     for pair in found:
+        if pair.visits < least_visits:
+            continue
         cosine = pair.visits / math.sqrt(max(anchor_visits, 1) * max(pair.own_visits, 1))
         scores[pair.product] = cosine * pair.visits / (pair.visits + SHRINKAGE)
     return scores
