@@ -5,9 +5,10 @@ answers whether to go on, which is how a client that leaves stops the work: at t
 still being read, at the first one. The library also opens a web server of its own that we do not use; it is put on a
 socket in a private folder, where nobody can reach it.
 
-Measured on two quiet cores: 50 tokens/s for one answer and 67 for two at once; a prompt is read at 291 tokens/s with
-two threads and 158 with one (a fifth less with the 8-bit context memory used here, which halves its size); two slots
-of 4,096 tokens take 253 MB. Beside two busy processes two prompt threads are as fast as one, not slower.
+Measured on two quiet cores: 50 tokens/s for one answer and 67 for two at once; a prompt is read at 125 tokens/s; two
+slots of 4,096 tokens with 8-bit context memory take 253 MB. One thread is on purpose. A second one reads prompts twice
+as fast on quiet cores, but llama.cpp's threads wait for each other by spinning: with eight busy processes on two cores
+the second thread cost half of the prompt's speed and three quarters of that of two answers at once (21 to 6 tokens/s).
 """
 
 import asyncio
