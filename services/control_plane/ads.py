@@ -62,8 +62,9 @@ class _Subscription:
     names: frozenset[str] = frozenset()
     # Set once names were asked for: from then on no names means nothing, no longer everything.
     named: bool = False
-    # Digests of what the proxy was last sent, by name.
-    has: dict[str, str] = field(default_factory=dict)
+    # What the proxy was last sent, and what it last acknowledged, by name.
+    has: dict[str, Resource] = field(default_factory=dict)
+    good: dict[str, Resource] = field(default_factory=dict)
     nonce: str = ""
     in_flight: str = ""
     acknowledged: str = ""
@@ -82,9 +83,18 @@ class _Subscription:
     def outdated(self, snapshot: Snapshot) -> bool:
         """Return whether the proxy lacks something, or in a type taken whole, has something too many."""
         wanted = self.wanted(snapshot)
-        if any(self.has.get(resource.name) != resource.digest for resource in wanted):
+        if self.stuck(snapshot):
+            return False
+        if any(self._digest(resource.name) != resource.digest for resource in wanted):
             return True
         return (self.everything and len(wanted) != len(self.has)) or (self.again and bool(wanted))
+
+    def stuck(self, snapshot: Snapshot) -> bool:
+        """Return whether what the proxy is to have is what it refused: that is not sent a second time."""
+        return bool(self.refused) and version_of(self.wanted(snapshot)) == self.refused
+
+    def _digest(self, name: str) -> str:
+        return self.has[name].digest if name in self.has else ""
 
     def subscribe(self, asked: list[str]) -> None:
         """Take the names of a request: none at first means all there are, none later means none any more."""
@@ -93,7 +103,7 @@ class _Subscription:
         self.names = frozenset(asked) - {_EVERYTHING}
         if not self.everything:
             # A name that comes back later is sent again: the proxy forgot it meanwhile.
-            self.has = {name: digest for name, digest in self.has.items() if name in self.names}
+            self.has = {name: found for name, found in self.has.items() if name in self.names}
 
 
 class Session:
@@ -112,9 +122,8 @@ class Session:
         """Make a snapshot what the proxy is to run on."""
         if snapshot is self._goal:
             return
-        began = CLUSTERS in self._subscriptions and bool(self._subscriptions[CLUSTERS].has)
-        self._target = snapshot.bridging(self._target) if began and self._target is not None else snapshot
         self._goal = snapshot
+        self._target = snapshot.bridging(self._good(CLUSTERS), self._good(ENDPOINTS))
         for subscription in self._subscriptions.values():
             self._recognise(subscription)
 
@@ -139,7 +148,7 @@ class Session:
         if self._target is None:
             return []
         responses = self._round(self._target)
-        if not responses and self._target is not self._goal and self._goal is not None and self._settled():
+        if not responses and self._target is not self._goal and self._goal is not None and self._settled(self._target):
             # Nothing refers any more to what is gone: take it away.
             self._target = self._goal
             responses = self._round(self._target)
@@ -152,6 +161,10 @@ class Session:
             for type_url, found in self._subscriptions.items()
         }
         return ProxyStatus(self.node, types)
+
+    def _good(self, type_url: str) -> Mapping[str, Resource]:
+        subscription = self._subscriptions.get(type_url)
+        return subscription.good if subscription is not None else {}
 
     def _begin(self, request: DiscoveryRequest) -> _Subscription:
         subscription = _Subscription(request.type_url, claimed=request.version_info)
@@ -170,7 +183,8 @@ class Session:
             return
         wanted = subscription.wanted(self._target)
         if version_of(wanted) == subscription.claimed:
-            subscription.has = {resource.name: resource.digest for resource in wanted}
+            subscription.has = {resource.name: resource for resource in wanted}
+            subscription.good = subscription.has
             subscription.acknowledged = subscription.claimed
         subscription.claimed = ""
 
@@ -178,9 +192,12 @@ class Session:
         data = {"node": self.node, "type": subscription.type_url.rpartition(".")[2], "version": subscription.in_flight}
         if request.error_detail is not None:
             subscription.refused, subscription.reason = subscription.in_flight, request.error_detail.message
+            # It may have taken the parts it liked: only what comes next makes sure.
+            subscription.has = {}
             log.error("configuration refused", extra={"data": {**data, "reason": subscription.reason}})
         else:
             subscription.acknowledged, subscription.refused, subscription.reason = subscription.in_flight, "", ""
+            subscription.good = subscription.has
             log.info("configuration acknowledged", extra={"data": data})
         subscription.in_flight = ""
 
@@ -190,29 +207,30 @@ class Session:
             subscription = self._subscriptions.get(type_url)
             if subscription is None or subscription.in_flight or not subscription.outdated(target):
                 continue
-            if not self._kept_back(subscription):
+            if not self._kept_back(subscription, target):
                 responses.append(self._send(subscription, target))
         return responses
 
-    def _kept_back(self, subscription: _Subscription) -> bool:
+    def _kept_back(self, subscription: _Subscription, target: Snapshot) -> bool:
         """Return whether a type has to wait for another, or is kept back by a refusal of it.
 
         A proxy that runs on something good stays on it as a whole; one that has nothing yet is given what there is.
         """
         types = _WAITS_FOR.get(subscription.type_url, ())
         others = [self._subscriptions[type_url] for type_url in types if type_url in self._subscriptions]
-        refused = any(other.refused for other in others)
-        return any(other.in_flight for other in others) or (refused and bool(subscription.acknowledged))
+        if any(other.in_flight for other in others):
+            return True
+        return bool(subscription.acknowledged) and any(other.stuck(target) for other in others)
 
-    def _settled(self) -> bool:
-        return all(not found.in_flight and not found.refused for found in self._subscriptions.values())
+    def _settled(self, target: Snapshot) -> bool:
+        return not any(found.in_flight or found.stuck(target) for found in self._subscriptions.values())
 
     def _send(self, subscription: _Subscription, target: Snapshot) -> bytes:
         resources = subscription.wanted(target)
         self._sent += 1
         subscription.nonce = f"{self._sent}"
         subscription.in_flight = version_of(resources)
-        subscription.has = {resource.name: resource.digest for resource in resources}
+        subscription.has = {resource.name: resource for resource in resources}
         subscription.again = False
         if subscription.type_url == CLUSTERS and ENDPOINTS in self._subscriptions:
             self._subscriptions[ENDPOINTS].again = True

@@ -73,14 +73,16 @@ class Snapshot:
                 found += [f"{kind} {name} is not referred to" for name in sorted(present - referred)]
         return found
 
-    def bridging(self, previous: "Snapshot") -> "Snapshot":
-        """Return this snapshot with what only the previous one knows still in it: for the time of the change."""
-        if not previous.resources[CLUSTERS].keys() - self.resources[CLUSTERS].keys():
+    def bridging(self, clusters: Mapping[str, Resource], endpoints: Mapping[str, Resource]) -> "Snapshot":
+        """Return this snapshot with clusters in it that a proxy still runs on: for the time of the change."""
+        if not clusters.keys() - self.resources[CLUSTERS].keys():
             return self
-        kept = {
-            type_url: {**previous.resources[type_url], **self.resources[type_url]} for type_url in (CLUSTERS, ENDPOINTS)
+        kept = {name: found for name, found in endpoints.items() if name in clusters}
+        bridge = {
+            CLUSTERS: {**clusters, **self.resources[CLUSTERS]},
+            ENDPOINTS: {**kept, **self.resources[ENDPOINTS]},
         }
-        return Snapshot({**self.resources, **kept}, self.references)
+        return Snapshot({**self.resources, **bridge}, self.references)
 
 
 def version_of(resources: Iterable[Resource]) -> str:

@@ -198,7 +198,7 @@ class Mesh:
         return 0
 
     def wait_until_ready(self) -> None:
-        eventually(lambda: self.admin("/ready").status_code == 200, within=20)
+        eventually(lambda: self.admin("/ready").status_code == 200, within=60)
 
     def stop(self) -> None:
         for process in self._processes.values():

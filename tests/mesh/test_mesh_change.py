@@ -126,7 +126,7 @@ def test_traffic_goes_on_without_the_control_plane_and_nothing_flaps_when_it_is_
         eventually(lambda: mesh.stat("control_plane.connected_state") == 0)
         traffic.goes_on()
         mesh.start_control_plane()
-        eventually(lambda: mesh.stat("control_plane.connected_state") == 1, within=15)
+        eventually(lambda: mesh.stat("control_plane.connected_state") == 1, within=60)
         traffic.goes_on()
         time.sleep(0.3)
         assert updates() == before

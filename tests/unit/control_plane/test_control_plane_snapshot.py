@@ -59,7 +59,7 @@ def test_resource_nobody_refers_to_is_a_problem() -> None:
 
 
 def test_bridge_keeps_what_is_about_to_go() -> None:
-    bridge = build(topology(FRONT, SHOP)).bridging(ALL)
+    bridge = build(topology(FRONT, SHOP)).bridging(ALL.resources[CLUSTERS], ALL.resources[ENDPOINTS])
     assert set(bridge.resources[CLUSTERS]) == {"front", "shop", "teller"}
     assert set(bridge.resources[ENDPOINTS]) == {"front", "shop", "teller"}
     assert bridge.resources[LISTENERS] == ALL.resources[LISTENERS]
