@@ -34,6 +34,7 @@ def filter_of(query: schemas.FilterQuery, identity: Identity) -> pb.ProductFilte
     """Return the filter of a list or search; other states than active are for staff."""
     if any(state != "active" for state in query.state) and not identity.is_admin:
         raise Denied("ROLE_TOO_LOW", "Only staff can see what is not on sale.")
+    states = list(STATES.values()) if "all" in query.state else [STATES[s] for s in query.state if s != "all"]
     return pb.ProductFilter(
         categories=[f"categories/{category}" for category in query.category],
         brands=query.brand,
@@ -41,7 +42,7 @@ def filter_of(query: schemas.FilterQuery, identity: Identity) -> pb.ProductFilte
         max_price_minor=query.max_price,
         in_stock=query.in_stock,
         min_rating=query.min_rating,
-        states=[STATES[state] for state in query.state],
+        states=states,
         reduced=query.reduced,
     )
 
@@ -94,6 +95,17 @@ def facets_of(facets: Iterable[pb.Facet]) -> list[schemas.Facet]:
         )
         for facet in facets
     ]
+
+
+def ordered(found: list[schemas.FoundProduct], order: schemas.Order | None) -> list[schemas.FoundProduct]:
+    """Return what was found in the order asked for: the contract ranks by relevance, so this orders one page."""
+    if order == "newest":
+        return sorted(found, key=lambda product: product.create_time, reverse=True)
+    if order in ("price", "-price"):
+        return sorted(found, key=lambda product: product.price.minor, reverse=order == "-price")
+    if order == "rating":
+        return sorted(found, key=lambda product: product.rating.average, reverse=True)
+    return sorted(found, key=lambda product: product.title.casefold()) if order == "title" else found
 
 
 def matches_of(result: pb.SearchResult) -> list[schemas.Match]:

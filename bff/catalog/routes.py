@@ -74,7 +74,7 @@ async def search_products(
         for product, result in zip(products, reply.results, strict=True)
     ]
     return schemas.SearchPage(
-        products=found,
+        products=messages.ordered(found, query.order),
         next_page_token=reply.next_page_token,
         total_size=reply.total_size,
         facets=messages.facets_of(reply.facets),

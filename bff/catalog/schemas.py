@@ -34,7 +34,9 @@ class FilterQuery(Query):
     in_stock: bool = False
     min_rating: float = Field(0, ge=0, le=5)
     reduced: bool = False
-    state: list[ProductState] = Field(default_factory=list, max_length=3, description="For staff only.")
+    state: list[ProductState | Literal["all"]] = Field(
+        default_factory=list, max_length=3, description="For staff only; what is on sale when absent."
+    )
 
 
 class ListQuery(FilterQuery):
@@ -47,6 +49,7 @@ class SearchQuery(FilterQuery):
     """A page of what was found."""
 
     q: Annotated[Text, StringConstraints(min_length=1, max_length=1000)]
+    order: Order | None = Field(None, description="Orders the products of a page; best match first when absent.")
 
     @field_validator("q")
     @classmethod
@@ -164,7 +167,7 @@ class ProductPatch(_Facts):
 class Draft(_Facts):
     """Facts of a product that is not stored yet."""
 
-    category_id: _CategoryId | None = None
+    category_id: _CategoryId | Literal[""] | None = None
     price: Money | None = None
 
 

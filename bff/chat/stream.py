@@ -52,8 +52,7 @@ async def _open(socket: WebSocket, desk: Desk) -> tuple[Identity, str]:
 async def _refuse(socket: WebSocket, error: AisleError) -> None:
     codes: dict[type[AisleError], int] = {Invalid: GARBAGE, Unauthenticated: UNAUTHENTICATED, NotFound: NOT_FOUND}
     with suppress(WebSocketDisconnect):
-        if type(error) not in codes:
-            await socket.send_json(_error_frame(error))
+        # Nothing but the code is sent: clients take any frame for a line that works, and would hurry back.
         await socket.close(codes.get(type(error), TRY_LATER), error.reason)
 
 

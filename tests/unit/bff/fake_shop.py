@@ -102,8 +102,9 @@ class Products(product_grpc.ProductServiceServicer):
     async def SearchProducts(self, request: Any, context: Any) -> Any:
         self.shop.note("SearchProducts", request)
         kinds = [product.MATCH_KIND_WORDS, product.MATCH_KIND_MEANING]
-        result = product.SearchResult(product=self.shop.products["products/slippers"], match_kinds=kinds)
-        return product.SearchProductsResponse(results=[result], total_size=1, degraded=["VECTORS"], understood_as="u")
+        found = [self.shop.products[f"products/{name}"] for name in ("slippers", "lamp")]
+        results = [product.SearchResult(product=one, match_kinds=kinds) for one in found]
+        return product.SearchProductsResponse(results=results, total_size=2, degraded=["VECTORS"], understood_as="u")
 
     async def GetProduct(self, request: Any, context: Any) -> Any:
         self.shop.note("GetProduct", request)

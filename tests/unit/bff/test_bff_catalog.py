@@ -85,7 +85,13 @@ async def test_list_passes_every_condition_on(bff: Bff, shop: FakeShop) -> None:
 async def test_search_says_how_products_were_found_and_what_was_left_out(bff: Bff) -> None:
     page = (await bff.client.get("/api/v1/products/search", params={"q": "warm feet"})).json()
     assert page["products"][0]["match"] == ["words", "meaning"]
-    assert (page["degraded"], page["understood_as"], page["total_size"]) == (["VECTORS"], "u", 1)
+    assert (page["degraded"], page["understood_as"], page["total_size"]) == (["VECTORS"], "u", 2)
+    assert [product["id"] for product in page["products"]] == ["slippers", "lamp"]
+
+
+async def test_page_of_what_was_found_can_be_ordered(bff: Bff) -> None:
+    page = (await bff.client.get("/api/v1/products/search", params={"q": "warm", "order": "title"})).json()
+    assert [product["id"] for product in page["products"]] == ["lamp", "slippers"]
 
 
 async def test_departments_are_asked_for_once_for_many_pages(bff: Bff, shop: FakeShop) -> None:
@@ -111,6 +117,8 @@ async def test_only_staff_lists_drafts(bff: Bff, shop: FakeShop) -> None:
     assert (refused.status_code, refused.json()["reason"]) == (403, "ROLE_TOO_LOW")
     await bff.client.get("/api/v1/products", params={"state": "draft"}, headers=await bff.signed_in("admin"))
     assert list(shop.last("ListProducts").filter.states) == [product_pb2.PRODUCT_STATE_DRAFT]
+    await bff.client.get("/api/v1/products", params={"state": "all"}, headers=await bff.signed_in("admin"))
+    assert len(shop.last("ListProducts").filter.states) == 3
 
 
 async def test_user_and_request_id_travel_with_the_call(bff: Bff, shop: FakeShop) -> None:

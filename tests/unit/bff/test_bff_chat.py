@@ -294,11 +294,11 @@ async def test_refusal_of_the_chat_service_is_told_and_the_talk_goes_on(running:
         await frame_from(socket, "finished")
 
 
-async def test_socket_says_when_the_chat_is_away(running: Bff, shop: FakeShop) -> None:
+async def test_socket_asks_to_come_back_while_the_chat_is_away(running: Bff, shop: FakeShop) -> None:
     shop.failures["CreateConversation"] = Unavailable("CHAT_AWAY", "Away.", 2)
     async with talking(running) as socket:
-        assert (await frame_from(socket, "error"))["problem"]["reason"] == "CHAT_AWAY"
         assert await closed_with(socket) == 1013
+        assert socket.close_reason == "CHAT_AWAY"
 
 
 async def test_slow_reader_makes_the_service_wait(running: Bff, shop: FakeShop) -> None:
