@@ -86,7 +86,7 @@ function SignOut({ name }: { name: string }) {
 function StaffOnly() {
   const signOut = useSession((state) => state.signOut);
   return (
-    <EmptyNote className="min-h-dvh justify-center" title="Staff only beyond this door">
+    <EmptyNote heading="h1" className="min-h-dvh justify-center" title="Staff only beyond this door">
       <p>You are signed in as a shopper. Sign in with a staff account to go on.</p>
       <Button className="mt-6" onClick={signOut} tone="ink">
         Sign in as staff

@@ -10,7 +10,7 @@ export function AccountFrame({ title, children }: { title: string; children: Rea
     <div className="page grid gap-12 pt-6 @4xl:grid-cols-2 @4xl:gap-18">
       <Scene
         backdrop="arch"
-        className="hidden min-h-[560px] rounded-lg @4xl:block"
+        className="hidden h-[560px] rounded-lg @4xl:block"
         ground="var(--tint-sand-9)"
         props={[
           { picture: lantern, at: 50, size: 24, stand: 0 },

@@ -36,7 +36,7 @@ export function ListingBar({ total, facets, filters, searching, onChange, onOpen
           <label className="relative flex items-center gap-2">
             <span className="sr-only">Order</span>
             <select
-              className="h-11 cursor-pointer appearance-none rounded-full bg-transparent py-2 max-w-40 truncate pr-8 pl-3 hover:bg-sunk"
+              className="h-11 cursor-pointer appearance-none rounded-full bg-transparent py-2 max-w-34 truncate @2xl:max-w-none pr-8 pl-3 hover:bg-sunk"
               onChange={(event) => onChange({ ...filters, order: event.target.value })}
               value={filters.order}
             >

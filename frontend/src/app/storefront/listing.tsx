@@ -108,7 +108,7 @@ function Grid({
       {products
         ? products.map((product, index) => (
             <li key={product.id}>
-              <ShopCard eager={index < EAGER} placement={placement} product={product} />
+              <ShopCard eager={index < EAGER} heading="h2" placement={placement} product={product} />
             </li>
           ))
         : Array.from({ length: 12 }, (_, index) => (

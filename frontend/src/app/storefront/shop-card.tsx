@@ -9,6 +9,7 @@ interface ShopCardProps {
   placement: string;
   reason?: string;
   large?: boolean;
+  heading?: "h2" | "h3";
   eager?: boolean;
   onOpen?: () => void;
 }

@@ -35,10 +35,12 @@ interface EmptyNoteProps {
   children?: ReactNode;
   picture?: string;
   className?: string;
+  /** `h1` when the note is all there is on the page. */
+  heading?: "h1" | "p";
 }
 
 /** Nothing here yet, and what to do about it. */
-export function EmptyNote({ title, children, picture, className }: EmptyNoteProps) {
+export function EmptyNote({ title, children, picture, className, heading: Heading = "p" }: EmptyNoteProps) {
   return (
     <div className={cx("flex flex-col items-center px-6 py-12 text-center", className)}>
       {picture && (
@@ -46,7 +48,7 @@ export function EmptyNote({ title, children, picture, className }: EmptyNoteProp
           <img alt="" height={112} src={picture} width={112} />
         </div>
       )}
-      <p className="display mt-6 text-xl">{title}</p>
+      <Heading className="display mt-6 text-xl">{title}</Heading>
       {children && <div className="mt-2 max-w-[42ch] text-muted">{children}</div>}
     </div>
   );

@@ -47,16 +47,16 @@ export function Sheet({ open, onClose, title, children, footer, side = "right" }
     >
       {open && (
         <>
-          <header className="flex items-center justify-between gap-4 py-3 pr-3 pl-6">
+          <div className="flex items-center justify-between gap-4 py-3 pr-3 pl-6">
             <h2 className="display text-xl">{title}</h2>
             <Button aria-label="Close" onClick={onClose} size="icon" tone="quiet">
               <Icon name="close" />
             </Button>
-          </header>
+          </div>
           <div className="min-h-0 flex-1 overflow-y-auto overscroll-contain px-6 pb-6">{children}</div>
           {/* What is outside a modal dialog is out of reach, so its toasts stand inside. */}
           <Toaster place="top" />
-          {footer && <footer className="border-t border-line bg-surface px-6 py-4">{footer}</footer>}
+          {footer && <div className="border-t border-line bg-surface px-6 py-4">{footer}</div>}
         </>
       )}
     </dialog>

@@ -11,6 +11,7 @@ import { BasketLines } from "@/features/cart/components/basket-lines";
 import { BasketSummary } from "@/features/cart/components/basket-summary";
 import { decodeBasket, useCart } from "@/features/cart/stores/cart-store";
 import { Shelves } from "@/features/recommendations/components/shelves";
+import { plural } from "@/lib/format";
 import { showToast } from "@/lib/toast";
 import { useDocumentTitle } from "@/lib/use-document-title";
 
@@ -66,7 +67,7 @@ function useRestore() {
         add(product, quantity);
       }
       const lost = missing.length > 0 ? `, ${String(missing.length)} no longer sold` : "";
-      showToast({ text: `${String(found.length)} from your saved basket are back${lost}` });
+      showToast({ text: `Your saved basket is back: ${plural(found.length, "thing", "things")}${lost}` });
     },
     onSettled: () => setParams({}, { replace: true }),
   });

@@ -15,7 +15,7 @@ export function NotFoundPage({ what = "page" }: { what?: "page" | "product" | "a
     article: ["This page was taken down", "The help pages cover the rest, and the assistant reads them all."],
   }[what];
   return (
-    <EmptyNote className="min-h-[60dvh] justify-center" picture={key} title={words[0] ?? ""}>
+    <EmptyNote heading="h1" className="min-h-[60dvh] justify-center" picture={key} title={words[0] ?? ""}>
       <p>{words[1]}</p>
       <ButtonLink className="mt-6" to={what === "article" ? pages.help() : pages.home()} tone="ink">
         {what === "article" ? "All help pages" : "Back to the front door"}

@@ -17,7 +17,7 @@ export function SearchPage() {
   if (!query) {
     return (
       <div className="space-y-12 pt-12">
-        <EmptyNote picture={magnifier} title="What are you looking for?">
+        <EmptyNote heading="h1" picture={magnifier} title="What are you looking for?">
           <p>Say it in your own words: “something warm for cold feet” works as well as “wool slippers”.</p>
         </EmptyNote>
         <DepartmentIndex />

@@ -93,11 +93,12 @@ export function EditableCell({ label, value, shown, row, column, onCommit }: Edi
         }}
         onChange={(event) => setText(event.target.value)}
         onKeyDown={(event) => {
-          if (event.key === "Escape") {
-            returns.current = true;
-            close();
-          }
-          if (event.key === "Enter" && commit()) returns.current = true;
+          if (event.key !== "Escape" && event.key !== "Enter") return;
+          // Otherwise the same press would open the cell again, for the focus is back on it by then.
+          event.preventDefault();
+          if (event.key === "Escape") close();
+          else if (!commit()) return;
+          returns.current = true;
         }}
         ref={field}
         value={text}

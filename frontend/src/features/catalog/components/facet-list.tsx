@@ -26,7 +26,12 @@ export function FacetList({ facets, filters, hide = [], onChange }: FacetListPro
   if (!facets) return <FacetSkeleton />;
   const shown = ORDER.filter((field) => !hide.includes(field))
     .map((field) => facets.find((facet) => facet.field === field))
-    .filter((facet): facet is Facet => facet !== undefined && facet.values.length > 0);
+    .filter((facet): facet is Facet => facet !== undefined)
+    .map((facet) => ({
+      ...facet,
+      values: facet.values.filter((each) => each.count > 0 || isChosen(filters, facet.field, each.value)),
+    }))
+    .filter((facet) => facet.values.length > 0);
   return (
     <div className="space-y-8">
       {shown.map((facet) => (

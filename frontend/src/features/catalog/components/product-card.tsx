@@ -15,6 +15,8 @@ interface ProductCardProps {
   /** What can be done with it here, such as a button to buy it. */
   action?: ReactNode;
   large?: boolean;
+  /** How deep it stands in the page: below a shelf's own title, or right below the page's. */
+  heading?: "h2" | "h3";
   eager?: boolean;
   onOpen?: () => void;
 }
@@ -24,6 +26,7 @@ export function ProductCard({
   reason,
   action,
   large = false,
+  heading: Heading = "h3",
   eager = false,
   onOpen,
 }: ProductCardProps) {
@@ -54,7 +57,7 @@ export function ProductCard({
       </div>
       <div className="flex flex-1 flex-col pt-3">
         <p className="truncate text-xs text-muted">{product.brand}</p>
-        <h3 className={cx("font-medium", large && "display text-xl")}>
+        <Heading className={cx("font-medium", large && "display text-xl")}>
           <Link
             className="decoration-line-strong underline-offset-4 outline-offset-4 group-hover:underline after:absolute after:inset-0"
             onClick={onOpen}
@@ -62,7 +65,7 @@ export function ProductCard({
           >
             {product.title}
           </Link>
-        </h3>
+        </Heading>
         <div className="mt-1 flex flex-wrap items-baseline gap-x-3">
           <MoneyText className="font-medium" former={product.list_price} money={product.price} />
           {product.rating.review_count > 0 && (

@@ -18,7 +18,7 @@ const STATES: [ProductState, string][] = [
 /** Everything that is sold, one line each; price, stock and state change in place. */
 export function ProductTable({ products }: { products: Product[] }) {
   return (
-    <div className="overflow-x-auto">
+    <div className="relative overflow-x-auto">
       <table className="w-full min-w-[760px] border-collapse text-sm">
         <thead className="text-left text-xs text-muted">
           <tr className="border-b border-line-strong">

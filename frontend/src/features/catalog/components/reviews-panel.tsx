@@ -8,6 +8,17 @@ import { ReviewList } from "@/features/catalog/components/review-list";
 import { StarCounts } from "@/features/catalog/components/star-counts";
 
 const LOOK_THROUGH_AT_MOST = 12;
+const FRAMES_TO_DRAW = 10;
+
+/** The element of that id as soon as it is on the page; null when it is not after a few frames. */
+async function drawn(id: string): Promise<HTMLElement | null> {
+  for (let frame = 0; frame < FRAMES_TO_DRAW; frame += 1) {
+    const element = document.getElementById(id);
+    if (element) return element;
+    await new Promise(requestAnimationFrame);
+  }
+  return null;
+}
 
 /** What reviewers say: the stars, the things they talk about, and then their own words. */
 export function ReviewsPanel({ productId }: { productId: string }) {
@@ -20,8 +31,7 @@ export function ReviewsPanel({ productId }: { productId: string }) {
     let more = query.hasNextPage;
     for (let step = 0; !element && more && step < LOOK_THROUGH_AT_MOST; step += 1) {
       more = (await query.fetchNextPage()).hasNextPage;
-      await new Promise(requestAnimationFrame);
-      element = document.getElementById(`review-${reviewId}`);
+      element = await drawn(`review-${reviewId}`);
     }
     element?.scrollIntoView({ behavior: "smooth", block: "center" });
     element?.focus({ preventScroll: true });

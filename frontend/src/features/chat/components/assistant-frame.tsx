@@ -1,4 +1,4 @@
-import { useEffect, useRef, type ReactNode } from "react";
+import { useEffect, useRef, useState, type ReactNode } from "react";
 import type { Product } from "@/api/types";
 import { Toaster } from "@/components/ui/toaster";
 import { AssistantPanel } from "@/features/chat/components/assistant-panel";
@@ -26,12 +26,14 @@ type FrameProps = AssistantFrameProps & { onClose: () => void };
 
 function Beside(props: FrameProps) {
   const box = useRef<HTMLElement>(null);
-  useEffect(() => {
-    const before = document.activeElement;
-    return () => {
+  // Read while drawing: by the time an effect runs, the question field has taken the focus.
+  const [before] = useState(() => document.activeElement);
+  useEffect(
+    () => () => {
       if (before instanceof HTMLElement && before.isConnected) before.focus();
-    };
-  }, []);
+    },
+    [before],
+  );
   useEffect(() => {
     const element = box.current;
     const onKeyDown = (event: KeyboardEvent) => {

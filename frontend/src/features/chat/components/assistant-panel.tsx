@@ -36,7 +36,7 @@ export function AssistantPanel({ renderProduct, renderSubject, onClose }: Assist
   const subject = useChat((state) => state.subject);
   return (
     <div className="flex h-full min-h-0 flex-col">
-      <header className="flex items-center gap-1 py-3 pr-3 pl-6">
+      <div className="flex items-center gap-1 py-3 pr-3 pl-6">
         <Icon className="text-ember" name="lantern" size={22} />
         <h2 className="display ml-2 flex-1 text-lg">Ask the shop</h2>
         {!isEmpty && (
@@ -47,7 +47,7 @@ export function AssistantPanel({ renderProduct, renderSubject, onClose }: Assist
         <Button aria-label="Close the assistant" onClick={onClose} size="icon" tone="quiet">
           <Icon name="close" />
         </Button>
-      </header>
+      </div>
       {subject && <div className="border-y border-line bg-surface px-6 py-3">{renderSubject(subject)}</div>}
       {isEmpty ? <Opening productId={subject?.id} /> : <MessageList renderProduct={renderProduct} />}
       {problem && (

@@ -34,24 +34,26 @@ export function MessageList({ renderProduct }: { renderProduct: (product: Produc
       }}
       ref={box}
     >
-      <ol aria-busy={pending} aria-label="Conversation" aria-live="polite" className="space-y-6" role="log">
-        {messages.map((message, index) => (
-          <li key={message.id}>
-            {message.author === "shopper" ? (
-              <p className="ml-auto w-fit max-w-[85%] rounded-lg rounded-br-sm bg-sunk px-4 py-2 whitespace-pre-wrap">
-                <span className="sr-only">You asked: </span>
-                {message.text}
-              </p>
-            ) : (
-              <AssistantMessage
-                isLast={index === messages.length - 1}
-                message={message}
-                renderProduct={renderProduct}
-              />
-            )}
-          </li>
-        ))}
-      </ol>
+      <div aria-busy={pending} aria-label="Conversation" aria-live="polite" role="log">
+        <ol className="space-y-6">
+          {messages.map((message, index) => (
+            <li key={message.id}>
+              {message.author === "shopper" ? (
+                <p className="ml-auto w-fit max-w-[85%] rounded-lg rounded-br-sm bg-sunk px-4 py-2 whitespace-pre-wrap">
+                  <span className="sr-only">You asked: </span>
+                  {message.text}
+                </p>
+              ) : (
+                <AssistantMessage
+                  isLast={index === messages.length - 1}
+                  message={message}
+                  renderProduct={renderProduct}
+                />
+              )}
+            </li>
+          ))}
+        </ol>
+      </div>
       {/* The line keeps its height, so that its words come and go without moving the answer. */}
       <p className="mt-2 h-6 text-xs text-muted">
         {pending && doing && (

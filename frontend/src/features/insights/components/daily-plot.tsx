@@ -2,28 +2,30 @@ import { useState, type KeyboardEvent } from "react";
 import type { Report } from "@/api/staff-types";
 import { columnLabel, drawable, numberOf, textOf, ticks } from "@/features/insights/hooks/report-values";
 import { cx } from "@/lib/class-names";
+import { useMedia } from "@/lib/use-media";
 import { formatCompact, formatDay } from "@/lib/format";
 
-const WIDTH = 960;
-const HEIGHT = 280;
+const WIDE = { width: 960, height: 280 };
+const NARROW = { width: 420, height: 240 };
 const LEFT = 44;
 const BOTTOM = 28;
 const TOP = 12;
 
 /** One line over the days; which number it draws can be chosen, and each day can be read. */
 export function DailyPlot({ report }: { report: Report }) {
+  const { width, height } = useMedia("(max-width: 640px)") ? NARROW : WIDE;
   const columns = drawable(report);
   const [column, setColumn] = useState(columns[0] ?? 1);
   const [at, setAt] = useState<number | null>(null);
   const values = report.rows.map((row) => numberOf(row[column]));
   const marks = ticks(Math.max(...values, 0));
   const top = marks.at(-1) ?? 1;
-  const x = (index: number) => LEFT + (index / Math.max(values.length - 1, 1)) * (WIDTH - LEFT - 8);
-  const y = (value: number) => TOP + (1 - value / top) * (HEIGHT - TOP - BOTTOM);
+  const x = (index: number) => LEFT + (index / Math.max(values.length - 1, 1)) * (width - LEFT - 8);
+  const y = (value: number) => TOP + (1 - value / top) * (height - TOP - BOTTOM);
   const line = values
     .map((value, index) => `${index === 0 ? "M" : "L"}${x(index).toFixed(1)} ${y(value).toFixed(1)}`)
     .join("");
-  const every = Math.ceil(values.length / 6);
+  const every = Math.ceil(values.length / (width / 150));
   const shown = at ?? values.length - 1;
   const name = columnLabel(report.columns[column] ?? "");
 
@@ -65,17 +67,17 @@ export function DailyPlot({ report }: { report: Report }) {
         onPointerLeave={() => setAt(null)}
         onPointerMove={(event) => {
           const box = event.currentTarget.getBoundingClientRect();
-          const share = (((event.clientX - box.left) / box.width) * WIDTH - LEFT) / (WIDTH - LEFT - 8);
+          const share = (((event.clientX - box.left) / box.width) * width - LEFT) / (width - LEFT - 8);
           setAt(Math.max(0, Math.min(values.length - 1, Math.round(share * (values.length - 1)))));
         }}
         role="img"
 
         tabIndex={0}
-        viewBox={`0 0 ${String(WIDTH)} ${String(HEIGHT)}`}
+        viewBox={`0 0 ${String(width)} ${String(height)}`}
       >
         {marks.map((mark) => (
           <g key={mark}>
-            <line stroke="var(--line)" strokeWidth={1} x1={LEFT} x2={WIDTH} y1={y(mark)} y2={y(mark)} />
+            <line stroke="var(--line)" strokeWidth={1} x1={LEFT} x2={width} y1={y(mark)} y2={y(mark)} />
             <text fill="var(--muted)" fontSize={12} textAnchor="end" x={LEFT - 10} y={y(mark) + 4}>
               {formatCompact(mark)}
             </text>
@@ -89,7 +91,7 @@ export function DailyPlot({ report }: { report: Report }) {
               key={String(row[0])}
               textAnchor={index === 0 ? "start" : "middle"}
               x={x(index)}
-              y={HEIGHT - 6}
+              y={height - 6}
             >
               {formatDay(String(row[0]))}
             </text>

@@ -6,6 +6,8 @@ import { modelsQuery } from "@/features/insights/api/list-models";
 import { cx } from "@/lib/class-names";
 import { formatNumber, labelOf } from "@/lib/format";
 
+const PROVIDERS: Record<string, string> = { openai: "OpenAI", bedrock: "Amazon Bedrock", local: "In house" };
+
 export function ModelList() {
   const query = useQuery(modelsQuery);
   return (
@@ -23,7 +25,7 @@ export function ModelList() {
       skeleton={<Skeleton className="h-56" />}
     >
       {(models) => (
-        <div className="overflow-x-auto">
+        <div className="relative overflow-x-auto">
           <table className="w-full min-w-[640px] border-collapse">
             <thead className="text-left text-xs text-muted">
               <tr className="border-b border-line-strong">
@@ -45,7 +47,9 @@ export function ModelList() {
                     <p className="font-medium">{model.display_name}</p>
                     <p className="text-xs text-muted">{model.id}</p>
                   </td>
-                  <td className="py-3 pr-6 text-muted">{labelOf(model.provider)}</td>
+                  <td className="py-3 pr-6 text-muted">
+                    {PROVIDERS[model.provider] ?? labelOf(model.provider)}
+                  </td>
                   <td className="py-3 pr-6 text-muted">
                     {model.kind === "text" ? "Writes" : "Turns words into meaning"}
                   </td>

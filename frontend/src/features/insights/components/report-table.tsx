@@ -7,7 +7,7 @@ export function ReportTable({ report, title }: { report: Report; title: string }
   return (
     // A scrolling region has to be reachable by keyboard.
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
-    <div aria-label={title} className="max-h-80 overflow-auto" role="region" tabIndex={0}>
+    <div aria-label={title} className="relative max-h-80 overflow-auto" role="region" tabIndex={0}>
       <table className="w-full border-collapse text-xs">
         <thead>
           <tr>

@@ -1,7 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { servicesQuery } from "@/features/insights/api/list-services";
 import { cx } from "@/lib/class-names";
-import { labelOf } from "@/lib/format";
 
 /** Who is behind the counter right now; nothing at all when the edge does not tell. */
 export function ServiceList() {
@@ -22,7 +21,7 @@ export function ServiceList() {
               aria-hidden="true"
               className={cx("size-2 rounded-full", service.healthy ? "bg-moss" : "bg-brick")}
             />
-            <span className="font-medium">{labelOf(service.name)}</span>
+            <span className="font-medium">{service.name}</span>
             <span className="ml-auto text-xs text-muted">
               {service.healthy ? service.address : "Not answering"}
             </span>
