@@ -71,16 +71,12 @@ class ChatServicer(ChatServiceServicer):
         """Return a conversation to its owner."""
         return _conversation(await self._do.get_conversation(_last(request.name), request.owner))
 
-    async def DeleteConversation(
-        self, request: pb.DeleteConversationRequest, context: Context
-    ) -> Empty:
+    async def DeleteConversation(self, request: pb.DeleteConversationRequest, context: Context) -> Empty:
         """Delete a conversation."""
         await self._do.delete_conversation(_last(request.name), request.owner)
         return Empty()
 
-    async def ListMessages(
-        self, request: pb.ListMessagesRequest, context: Context
-    ) -> pb.ListMessagesResponse:
+    async def ListMessages(self, request: pb.ListMessagesRequest, context: Context) -> pb.ListMessagesResponse:
         """Return a page of what was said."""
         cursor = self._tokens.read(request)
         size = page_size(request.page_size, _PAGE, _LARGEST_PAGE)
@@ -100,15 +96,11 @@ class ChatServicer(ChatServiceServicer):
             async for event in events:
                 yield _event(event)
 
-    async def GetArticle(
-        self, request: pb.GetArticleRequest, context: Context
-    ) -> conversation_pb2.Article:
+    async def GetArticle(self, request: pb.GetArticleRequest, context: Context) -> conversation_pb2.Article:
         """Return an article."""
         return _article(await self._do.get_article(_last(request.name)))
 
-    async def ListArticles(
-        self, request: pb.ListArticlesRequest, context: Context
-    ) -> pb.ListArticlesResponse:
+    async def ListArticles(self, request: pb.ListArticlesRequest, context: Context) -> pb.ListArticlesResponse:
         """Return a page of articles."""
         cursor = self._tokens.read(request)
         size = page_size(request.page_size, _PAGE, _LARGEST_PAGE)

@@ -109,4 +109,6 @@ class FindPassages:
             own = []
             if without_index or pending:
                 own.append(await articles.by_words(text, _DEPTH, pending_only=not without_index))
-            return await articles.passages(fuse([*lists, *own], _CANDIDATES))
+            keys = fuse([*lists, *own], _CANDIDATES)
+            stored = {one.passage.key: one for one in await articles.passages(keys)}
+        return [stored[key] for key in keys if key in stored]

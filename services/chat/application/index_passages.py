@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from services.chat.application.ports import ArticleBook, Embedder, PassageIndex, Pending, Vectors
 from services.chat.domain.retrieval import Stored
-from services.chat.domain.text import sentences
 from services.runtime.errors import AisleError
 
 log = logging.getLogger("aisle.chat")
@@ -53,7 +52,7 @@ class IndexPassages:
 
     async def _index_round(self, waiting: Sequence[Pending]) -> None:
         passages = [passage for pending in waiting for passage in pending.passages]
-        spoken = {passage.key: [sentence.text for sentence in sentences(passage.text)] for passage in passages}
+        spoken = {passage.key: passage.in_context() for passage in passages}
         texts = [text for passage in passages for text in (passage.headed, *spoken[passage.key])]
         vectors = await self._vectors(texts)
         supply = iter(vectors.vectors)

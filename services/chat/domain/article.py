@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.chat.domain.text import clean
+from services.chat.domain.text import HEADING, clean, sentences
 
 MIN_WORDS = 60
 MAX_WORDS = 180
@@ -45,9 +45,20 @@ class Passage:
 
     @property
     def headed(self) -> str:
-        """The text under its title path, as it is embedded and searched."""
-        path = " › ".join(part for part in (self.title, self.section) if part)
-        return f"{path}\n{self.text}"
+        """The text under its title, as it is embedded and searched."""
+        return f"{self.title}\n{self.shown}"
+
+    @property
+    def shown(self) -> str:
+        """The text as people read it: headings as lines of their own."""
+        return re.sub(f"^{HEADING}", "", self.text, flags=re.M)
+
+    def in_context(self) -> list[str]:
+        """Return each sentence under title and heading, as it is embedded: alone it may not say what it is about."""
+        return [
+            ". ".join(part for part in (self.title, sentence.section, sentence.text) if part)
+            for sentence in sentences(self.text)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +100,20 @@ def _size(blocks: Sequence[_Block]) -> int:
 
 def _passage(article: Article, number: int, blocks: Sequence[_Block]) -> Passage:
     sections = list(dict.fromkeys(block.section for block in blocks if block.section))
-    text = "\n".join(line for block in blocks for line in block.lines)
+    text = "\n".join(_lines(blocks))
     section = " / ".join(sections)
     mark = hashlib.sha256(f"{article.title}\n{section}\n{text}".encode()).hexdigest()[:10]
     return Passage(f"{article.key}.{number}.{mark}", article.key, article.title, section, text)
+
+
+def _lines(blocks: Sequence[_Block]) -> Iterator[str]:
+    """Yield the lines of blocks, each section under its heading."""
+    section = ""
+    for block in blocks:
+        if block.section != section:
+            section = block.section
+            yield HEADING + section
+        yield from block.lines
 
 
 def _blocks(article: Article) -> Iterator[_Block]:

@@ -9,13 +9,16 @@ from services.chat.domain.retrieval import Evidence, Question
 from services.chat.domain.text import Sentence, overlap, sentences, terms
 from services.chat.domain.vocabulary import Vocabulary
 
-MAX_QUOTES = 3
 MAX_PASSAGES = 2
-# A further sentence must be nearly as good as the best, a further passage nearly as good as the first.
-_NEARLY = 0.80
-_PASSAGE_NEARLY = 0.90
+# Sections of help pages are short and answer one question: one of so many words is quoted whole.
+_WHOLE_SECTION = 70
+_WINDOW = 45
+_OPENING = 30
+# A further passage must be nearly as good as the first, and so must its best sentence.
+_PASSAGE_NEARLY = 0.92
+_NEARLY = 0.92
 # Two sentences that share this much say the same.
-_SAME = 0.75
+_SAME = 0.6
 _MAX_ITEMS = 7
 _MAX_LIST_WORDS = 110
 
@@ -37,29 +40,28 @@ class _Scored:
 def quote(question: Question, evidence: Sequence[Evidence], vocabulary: Vocabulary) -> list[Quote]:
     """Return the quotes that answer a question, from the best passage first. `evidence` is best first."""
     quotes: list[Quote] = []
-    said: list[str] = []
     best_of_all = 0.0
     for weighed in _worth_quoting(evidence):
         spoken = sentences(weighed.passage.text)
-        scored = _scored(question, weighed, spoken, vocabulary)
-        if not scored:
+        best = _best(question, weighed, spoken, vocabulary)
+        if best is None or best.score < _NEARLY * best_of_all:
             continue
-        best_of_all = best_of_all or scored[0].score
-        room = MAX_QUOTES - len(said)
-        chosen = _chosen(scored, spoken, best_of_all, said, room)
-        if not chosen:
+        best_of_all = best_of_all or best.score
+        if any(_says_the_same(spoken[best.place], said.text) for said in quotes):
             continue
-        said += [spoken[place].text for place in chosen]
-        text = _written(spoken, _with_context(spoken, chosen))
-        quotes.append(Quote(citation_of(weighed.passage, len(quotes) + 1), text))
-        if len(said) >= MAX_QUOTES or len(quotes) >= MAX_PASSAGES:
+        # The first quote answers, a further one only adds to it.
+        places = _section_around(spoken, best.place) if not quotes else [best.place]
+        text = _written(spoken, _with_context(spoken, places))
+        section = spoken[best.place].section
+        quotes.append(Quote(citation_of(weighed.passage, len(quotes) + 1, section), text))
+        if len(quotes) >= MAX_PASSAGES:
             break
     return quotes
 
 
-def citation_of(passage: Passage, index: int) -> Citation:
-    """Return the citation of a passage under a number."""
-    return Citation(index, passage.article, passage.title, passage.section, passage.text)
+def citation_of(passage: Passage, index: int, section: str = "") -> Citation:
+    """Return the citation of a passage under a number, of one of its sections when one is named."""
+    return Citation(index, passage.article, passage.title, section or passage.section, passage.shown)
 
 
 def _worth_quoting(evidence: Sequence[Evidence]) -> Iterator[Evidence]:
@@ -68,30 +70,43 @@ def _worth_quoting(evidence: Sequence[Evidence]) -> Iterator[Evidence]:
             yield weighed
 
 
-def _scored(question: Question, weighed: Evidence, spoken: Sequence[Sentence], vocabulary: Vocabulary) -> list[_Scored]:
-    """Return the places of sentences by how well they answer, best first."""
+def _best(question: Question, weighed: Evidence, spoken: Sequence[Sentence], vocabulary: Vocabulary) -> _Scored | None:
+    """Return the sentence that answers best."""
     asked = question.terms
-    found = []
+    found: list[_Scored] = []
     for place, sentence in enumerate(spoken):
-        lexical = vocabulary.covered(asked, terms(sentence.text))
+        lexical = vocabulary.covered(asked, terms(f"{sentence.section} {sentence.text}"))
         meaning = weighed.sentence_meanings[place] if weighed.sentence_meanings else lexical
-        # A line that only introduces a list answers by its items.
         found.append(_Scored(place, 0.7 * meaning + 0.3 * lexical))
-    return sorted(found, key=lambda scored: (-scored.score, scored.place))
+    return max(found, key=lambda scored: scored.score, default=None)
 
 
-def _chosen(
-    scored: Sequence[_Scored], spoken: Sequence[Sentence], best: float, said: Sequence[str], room: int
-) -> list[int]:
-    chosen: list[int] = []
-    for candidate in scored:
-        if len(chosen) >= room or candidate.score < _NEARLY * best:
+def _says_the_same(sentence: Sentence, said: str) -> bool:
+    return overlap(terms(sentence.text), terms(said)) >= _SAME
+
+
+def _section_around(spoken: Sequence[Sentence], best: int) -> list[int]:
+    """Return the places of the section around a sentence; of a long one the sentence and what follows it."""
+    section = [place for place, sentence in enumerate(spoken) if sentence.section == spoken[best].section]
+    size = sum(_size(spoken[place]) for place in section)
+    if not spoken[best].section and size <= _OPENING:
+        # An opening says what the page is about, the first section says how it is.
+        after = range(section[-1] + 1, len(spoken))
+        section += [place for place in after if spoken[place].section == spoken[after[0]].section]
+        size = sum(_size(spoken[place]) for place in section)
+    if size <= _WHOLE_SECTION:
+        return section
+    chosen, size = [best], _size(spoken[best])
+    for place in section[section.index(best) + 1 :]:
+        size += _size(spoken[place])
+        if size > _WINDOW:
             break
-        mine = terms(spoken[candidate.place].text)
-        others = [*said, *(spoken[place].text for place in chosen)]
-        if all(overlap(mine, terms(other)) < _SAME for other in others):
-            chosen.append(candidate.place)
-    return sorted(chosen)
+        chosen.append(place)
+    return chosen
+
+
+def _size(sentence: Sentence) -> int:
+    return len(sentence.text.split())
 
 
 def _with_context(spoken: Sequence[Sentence], chosen: Sequence[int]) -> list[int]:
@@ -102,7 +117,7 @@ def _with_context(spoken: Sequence[Sentence], chosen: Sequence[int]) -> list[int
         lead = sentence.lead if sentence.lead >= 0 else place
         items = [other for other, item in enumerate(spoken) if item.lead == lead]
         if items:
-            size = sum(len(spoken[item].text.split()) for item in items)
+            size = sum(_size(spoken[item]) for item in items)
             whole = len(items) <= _MAX_ITEMS and size <= _MAX_LIST_WORDS
             kept.update([lead, *(items if whole else [place] if place != lead else items[:_MAX_ITEMS])])
         kept.update(range(place - sentence.needs, place + 1))

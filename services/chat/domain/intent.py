@@ -129,7 +129,7 @@ def wish_of(text: str) -> str:
     rest = text.replace("'", " ").replace("’", " ").strip(" ?!.,")
     rest = _WHICH.sub(r"\1\2", rest)
     rest = _ASKS_SOFTLY.sub("", _ASKS.sub("", rest, count=1), count=1)
-    rest = _CHEAPER.sub(" ", rest)
+    rest = re.sub(r"\b(?:for|at|of|priced)\s*$", "", _CHEAPER.sub(" ", rest).strip(" ?!.,"), flags=re.I)
     rest = re.sub(r"^(?:and|or|but|also|maybe|what about|how about)\b\s*", "", rest.strip(), flags=re.I)
     return " ".join(_FILLER.sub("", rest).strip(" ?!.,").split())
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import mul
 
 from services.chat.domain.article import Passage
@@ -18,16 +19,15 @@ _FUSION = 60
 class Calibration:
     """The numbers of the decision, measured by bench/chat_answers.py on questions it was not tuned on."""
 
-    # Shares of the score when vectors are there.
-    meaning: float = 0.70
-    lexical: float = 0.20
-    title: float = 0.10
-    # The least score of an answer, and the least meaning whatever the words say.
-    known: float = 0.42
-    least_meaning: float = 0.36
-    # Meaning so close that words need not agree.
-    sure_meaning: float = 0.62
-    least_lexical: float = 0.10
+    # Share of the whole passage in its meaning; the rest is that of its closest sentence.
+    whole: float = 0.4
+    # What words shared with the passage, and with its title and headings, add to its meaning.
+    lexical: float = 0.05
+    title: float = 0.05
+    # What is taken off for words that no article uses: they speak of something else.
+    strange: float = 0.05
+    # The least score of an answer.
+    known: float = 0.48
     # The least share of the question's words when there are no vectors.
     known_by_words: float = 0.55
 
@@ -103,45 +103,57 @@ def judge(
     vocabulary: Vocabulary,
     calibration: Calibration = CALIBRATED,
 ) -> Judgement:
-    """Weigh every found passage and decide whether the best one answers."""
-    weighed = [_weigh(question, stored, vocabulary, calibration) for stored in found]
+    """Weigh every found passage, given best first, and decide whether the best one answers."""
+    asked = question.terms
+    weighed = [_weigh(question, asked, stored, place, vocabulary, calibration) for place, stored in enumerate(found)]
     ranked = tuple(sorted(weighed, key=lambda evidence: -evidence.score))
-    if not ranked or not question.terms:
+    if not ranked or not asked:
         return Judgement(False, ranked)
     if any(question.vector and question.model == stored.model for stored in found):
-        return Judgement(_known(ranked, calibration), ranked)
-    return Judgement(_known_by_words(question, ranked[0], vocabulary, calibration), ranked)
+        return Judgement(_known(asked, ranked[0], vocabulary, calibration), ranked)
+    return Judgement(_known_by_words(asked, ranked[0], vocabulary, calibration), ranked)
 
 
 def _weigh(
     question: Question,
+    asked: Sequence[str],
     stored: Stored,
+    place: int,
     vocabulary: Vocabulary,
     calibration: Calibration,
 ) -> Evidence:
-    asked = question.terms
-    lexical = vocabulary.covered(asked, terms(stored.passage.headed))
-    title = vocabulary.covered(asked, terms(f"{stored.passage.title} {stored.passage.section}"))
+    in_text, in_title, spoken = _read(stored.passage)
+    lexical = vocabulary.covered(asked, in_text)
+    title = vocabulary.covered(asked, in_title)
     if not question.vector or question.model != stored.model:
-        return Evidence(stored.passage, 0.8 * lexical + 0.2 * title, 0.0, lexical)
+        # Without meaning the place among the found says how often and how prominently the words stand there.
+        return Evidence(stored.passage, 0.4 * lexical + 0.2 * title + 0.4 / (1 + place), 0.0, lexical)
     by_sentence = tuple(closeness(question.vector, vector) for vector in stored.sentence_vectors)
-    if len(by_sentence) != len(sentences(stored.passage.text)):
+    if len(by_sentence) != spoken:
         by_sentence = ()
     whole = closeness(question.vector, stored.vector)
-    meaning = max(whole, (whole + max(by_sentence)) / 2) if by_sentence else whole
-    score = calibration.meaning * meaning + calibration.lexical * lexical + calibration.title * title
+    best = max(by_sentence, default=whole)
+    meaning = calibration.whole * whole + (1 - calibration.whole) * best
+    score = meaning + calibration.lexical * lexical + calibration.title * title
     return Evidence(stored.passage, score, meaning, lexical, by_sentence)
 
 
-def _known(ranked: Sequence[Evidence], calibration: Calibration) -> bool:
-    best = ranked[0]
-    if best.meaning < calibration.least_meaning or best.score < calibration.known:
-        return False
-    return best.meaning >= calibration.sure_meaning or best.lexical >= calibration.least_lexical
+@lru_cache(maxsize=4096)
+def _read(passage: Passage) -> tuple[frozenset[str], frozenset[str], int]:
+    """Return the terms of a passage, those of its title and headings, and its number of sentences."""
+    headings = f"{passage.title} {passage.section}"
+    return frozenset(terms(passage.headed)), frozenset(terms(headings)), len(sentences(passage.text))
 
 
-def _known_by_words(question: Question, best: Evidence, vocabulary: Vocabulary, calibration: Calibration) -> bool:
+def _known(asked: Sequence[str], best: Evidence, vocabulary: Vocabulary, calibration: Calibration) -> bool:
+    """Meaning decides, words agree or object."""
+    distinct = set(asked)
+    strange = sum(1 for term in distinct if not vocabulary.counts.get(term)) / len(distinct)
+    return best.score - calibration.strange * strange >= calibration.known
+
+
+def _known_by_words(asked: Sequence[str], best: Evidence, vocabulary: Vocabulary, calibration: Calibration) -> bool:
     """Words alone must cover most of the question, and not by one common word."""
-    shared = set(question.terms) & set(terms(best.passage.headed))
+    shared = set(asked) & _read(best.passage)[0]
     telling = [term for term in shared if vocabulary.counts.get(term, 0) * 4 <= max(vocabulary.passages, 4)]
     return best.lexical >= calibration.known_by_words and bool(telling)

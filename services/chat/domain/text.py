@@ -23,6 +23,8 @@ _POINTS_BACK = re.compile(
     r"otherwise|if so|if not|instead|the same|both|neither|but|and|or|so)\b",
     re.I,
 )
+# Begins a line that is a heading inside a passage.
+HEADING = "## "
 _BULLET = re.compile(r"^(?:[-*•]|\d{1,2}[.)])\s+")
 
 
@@ -32,12 +34,14 @@ class Sentence:
 
     `needs` is how many sentences before it must be quoted with it to make sense. An item of a list has a `marker`;
     `lead` is where its list begins: with the line that introduces it or with the first of its steps, else -1.
+    `section` is the heading it stands under.
     """
 
     text: str
     needs: int = 0
     lead: int = -1
     marker: str = ""
+    section: str = ""
 
 
 def clean(text: str) -> str:
@@ -104,21 +108,27 @@ def sentences(text: str) -> list[Sentence]:
     """Return the sentences of a plain text in order; a list item knows the line that introduces its list."""
     found: list[Sentence] = []
     lead = steps = -1
+    section = ""
     for line in text.split("\n"):
         stripped = line.strip()
         if not stripped:
+            continue
+        if stripped.startswith(HEADING):
+            section, lead, steps = stripped.removeprefix(HEADING), -1, -1
             continue
         item = _BULLET.match(stripped)
         if item:
             marker = item.group()
             steps = (steps if steps >= 0 else len(found)) if marker[0].isdigit() else -1
             # An item is quoted whole, whatever it holds.
-            found.append(Sentence(stripped[item.end() :], lead=lead if lead >= 0 else steps, marker=marker))
+            found.append(
+                Sentence(stripped[item.end() :], lead=lead if lead >= 0 else steps, marker=marker, section=section)
+            )
             continue
         steps = -1
         for number, part in enumerate(_parts(stripped)):
             needs = 1 if found and number and _POINTS_BACK.match(part) else 0
-            found.append(Sentence(part, needs))
+            found.append(Sentence(part, needs, section=section))
         lead = len(found) - 1 if stripped.endswith(":") else -1
     return found
 
