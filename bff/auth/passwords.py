@@ -1,6 +1,8 @@
 """Password hashes: Argon2id, computed beside the event loop, a few at a time."""
 
 import asyncio
+import secrets
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -16,7 +18,7 @@ class Passwords:
     def __init__(self) -> None:
         """Prepare a hash that no password fits."""
         self._turns = asyncio.Semaphore(_AT_ONCE)
-        self._nobody = _HASHER.hash("a password nobody has")
+        self._nobody = _hash_of_nobody()
 
     async def hash(self, password: str) -> str:
         """Return what is stored of a password."""
@@ -28,6 +30,11 @@ class Passwords:
         async with self._turns:
             fits = await asyncio.to_thread(_verify, stored or self._nobody, password)
         return fits and stored is not None
+
+
+@cache
+def _hash_of_nobody() -> str:
+    return _HASHER.hash(secrets.token_urlsafe())
 
 
 def _verify(stored: str, password: str) -> bool:

@@ -14,6 +14,9 @@ from pydantic import SecretStr
 
 from bff import upstreams
 from bff.app import Application
+from bff.auth.accounts import Account
+from bff.auth.passwords import Passwords
+from bff.auth.sign_in import DEMO_ACCOUNTS
 from bff.server import DrainingServer
 from bff.settings import BffSettings
 from tests.unit.bff import fake_shop
@@ -93,25 +96,35 @@ def settings(address: str, tmp_path: Path) -> BffSettings:
     return BffSettings(**given)
 
 
+@pytest.fixture(scope="session")
+def password_hash() -> str:
+    """Hashed once: doing it for each test would take longer than the tests."""
+    return asyncio.run(Passwords().hash(PASSWORD))
+
+
 @pytest.fixture
-async def bff(settings: BffSettings) -> AsyncIterator[Bff]:
-    """A BFF in this process, asked without a network in between."""
+async def accounts(password_hash: str) -> FakeAccounts:
     accounts = FakeAccounts()
+    for demo in DEMO_ACCOUNTS:
+        await accounts.add(Account(demo.id, demo.email, demo.name, demo.role, password_hash))
+    return accounts
+
+
+@pytest.fixture
+async def bff(settings: BffSettings, accounts: FakeAccounts) -> AsyncIterator[Bff]:
+    """A BFF in this process, asked without a network in between."""
     async with upstreams.connect(settings.egress_address) as services:
         application = Application(settings, services, accounts)
-        await application.sign_in.prepare_demo(PASSWORD)
         transport = httpx2.ASGITransport(app=application.asgi, raise_app_exceptions=False)
         async with httpx2.AsyncClient(transport=transport, base_url="http://shop.test") as client:
             yield Bff(application, settings, client, accounts)
 
 
 @pytest.fixture
-async def running(settings: BffSettings) -> AsyncIterator[Bff]:
+async def running(settings: BffSettings, accounts: FakeAccounts) -> AsyncIterator[Bff]:
     """A BFF on a real port."""
-    accounts = FakeAccounts()
     async with upstreams.connect(settings.egress_address) as services:
         application = Application(settings, services, accounts)
-        await application.sign_in.prepare_demo(PASSWORD)
         server = DrainingServer(application, settings)
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve())

@@ -26,6 +26,13 @@ async def test_demo_shopper_signs_in_whatever_the_case_of_the_email(bff: Bff) ->
     assert me.json() == session["user"]
 
 
+async def test_demo_accounts_follow_the_configured_password(bff: Bff) -> None:
+    await bff.application.sign_in.prepare_demo("another password")
+    assert (await bff.client.post("/api/v1/auth/login", json=MAYA)).status_code == 401
+    body = {**MAYA, "password": "another password"}
+    assert (await bff.client.post("/api/v1/auth/login", json=body)).status_code == 200
+
+
 async def test_registering_signs_in_as_a_shopper(bff: Bff) -> None:
     body = {"email": "ada@example.org", "password": "ten characters", "name": " Ada "}
     answer = await bff.client.post("/api/v1/auth/register", json=body)
