@@ -30,7 +30,9 @@ async def providers(settings: LlmSettings, stack: AsyncExitStack) -> dict[str, P
     configured, timeout = settings.providers(), settings.provider_timeout_seconds
     made: dict[str, Provider] = {}
     if "local" in configured:
-        made["local"] = await stack.enter_async_context(LocalProvider(settings.local_url, timeout))
+        made["local"] = await stack.enter_async_context(
+            LocalProvider(settings.local_url, settings.local_timeout_seconds)
+        )
     if "openai" in configured:
         from services.llm.adapters.openai_provider import OpenAIProvider
 

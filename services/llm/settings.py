@@ -28,6 +28,9 @@ class LlmSettings(RuntimeSettings):
     provider_timeout_seconds: float = Field(
         30.0, gt=0, description="Longest silence of a provider before it counts as failed."
     )
+    local_timeout_seconds: float = Field(
+        60.0, gt=0, description="The same for the local model server, where requests queue for the processor."
+    )
     vector_cache: int = Field(1024, ge=0, description="Vectors of queries to remember; 0 remembers none.")
 
     def providers(self) -> frozenset[str]:

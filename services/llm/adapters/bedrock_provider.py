@@ -75,6 +75,7 @@ class BedrockProvider:
         self._region = region
         self._session = boto3.Session(region_name=region)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="bedrock")
+        self._free = threading.BoundedSemaphore(threads)
         self._client = self._session.client(
             "bedrock-runtime",
             endpoint_url=endpoint_url or None,
@@ -101,8 +102,12 @@ class BedrockProvider:
     async def generate(self, model: Model, prompt: Prompt) -> AsyncGenerator[ProviderEvent, None]:
         """Stream a Converse answer."""
         request = {"modelId": profile(model.provider_id, self._region), **converse_request(model, prompt)}
+        # With every thread reading already, the next model answers sooner than a place in the queue would come up.
+        if not self._free.acquire(blocking=False):
+            raise ProviderFailed(FailureKind.THROTTLED, 1.0)
         reading = _Reading(asyncio.get_running_loop())
-        self._pool.submit(reading.work, partial(self._client.converse_stream, **cast(Any, request)))
+        done = self._pool.submit(reading.work, partial(self._client.converse_stream, **cast(Any, request)))
+        done.add_done_callback(lambda _: self._free.release())
         try:
             while (event := await reading.queue.get()) is not None:
                 if isinstance(event, Exception):
@@ -168,7 +173,9 @@ class _Reading:
             with self._lock:
                 self._stream = stream
             try:
-                for event in self._wanted(events(stream)):
+                # Whoever left before the stream was known could not wake us.
+                found = iter(()) if self._left.is_set() else events(stream)
+                for event in self._wanted(found):
                     self._hand_over(event)
             finally:
                 stream.close()

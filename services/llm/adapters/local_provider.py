@@ -20,7 +20,8 @@ from services.llm.domain.model import Model
 from services.llm.domain.usage import TokenUsage
 
 _CONNECT_SECONDS = 1.0
-_PROBE_SECONDS = 2.0
+# Longer than a busy machine takes to answer; a server that is gone refuses at once.
+_PROBE_SECONDS = 4.0
 # The encoder reads a few hundred tokens at the most, the server refuses what is much longer.
 _READ_CHARACTERS = 8_192
 _SEEDS = 2**32

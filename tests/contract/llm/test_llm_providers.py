@@ -321,3 +321,27 @@ async def test_bedrock_sends_one_text_a_call_to_titan(monkeypatch: pytest.Monkey
         found = await provider.embed(model, ["a", "bb"], True)
         assert ([vector[0] for vector in found.vectors], found.input_tokens) == ([1, 2], 14)
         assert sorted(request.json()["inputText"] for request in server.requests) == ["a", "bb"]
+
+
+async def test_bedrock_with_all_threads_reading_says_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEY)
+    async with bedrock_server() as server, BedrockProvider("us-east-1", 5, 1, server.url) as provider:
+        server.scenario = Scenario.ENDLESS
+        async with aclosing(provider.generate(CHEAP, PROMPT)) as events:
+            await anext(events)
+            with pytest.raises(ProviderFailed) as caught:
+                await read(Harness(provider, server))
+            assert caught.value.kind is FailureKind.THROTTLED
+        await asyncio.wait_for(server.left.wait(), 2)
+        server.scenario = Scenario.ANSWER
+        assert len(await _once_free(Harness(provider, server))) == 3
+
+
+async def _once_free(harness: Harness) -> list[ProviderEvent]:
+    async with asyncio.timeout(2):
+        while True:
+            try:
+                return await read(harness)
+            except ProviderFailed:
+                await asyncio.sleep(0.01)
