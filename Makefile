@@ -96,7 +96,7 @@ test: setup $(STATE)/browser ## Everything that can be tested without a cloud; T
 
 .PHONY: golden
 golden: setup ## Write golden files anew; read the difference before you commit it
-	@AISLE_GOLDEN=write $(BIN)/pytest tests/unit tests/mesh -k golden
+	@AISLE_GOLDEN=write $(BIN)/pytest tests/mesh/test_mesh_golden.py
 
 .PHONY: format
 format: setup ## Format everything

@@ -80,7 +80,7 @@ def write_registry(settings: LocalSettings, ports: Mapping[str, int]) -> Path:
             },
             {"prefix": "/api/v1/chat/message", "service": "bff", "timeout": 120},
             {"prefix": "/api/", "service": "bff", "timeout": 30},
-            {"prefix": "/v1/", "service": "bff", "timeout": 0, "idle_timeout": 60},
+            {"prefix": "/v1/", "service": "bff", "timeout": 0, "idle_timeout": 60, "max_request_bytes": 4 << 20},
             {"prefix": "/media/", "service": "bff", "timeout": 15},
             {"prefix": "/", "service": "bff", "timeout": 15},
         ],
@@ -133,6 +133,8 @@ def _control_plane(ports: Mapping[str, int], env: Mapping[str, str], registry: P
             **env,
             "AISLE_CONTROL_PLANE_LISTEN_PORT": str(ports["control-plane"]),
             "AISLE_CONTROL_PLANE_REGISTRY": str(registry),
+            # Its streams never end by themselves: waiting for them would only delay the stop.
+            "AISLE_CONTROL_PLANE_GRACE_SECONDS": "0.5",
         },
         ready=grpc_probe(ports["control-plane"]),
         port=ports["control-plane"],

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
 from google.protobuf import symbol_database
 from google.protobuf.message import Message
@@ -14,14 +13,6 @@ from services.runtime.errors import Conflict, FieldViolation, Invalid
 # How long a reply is remembered, and how long an unfinished claim keeps others out.
 KEEP_HOURS = 24
 CLAIM_SECONDS = 150
-
-
-class Replies(Protocol):
-    """Where replies are remembered."""
-
-    async def once(self, caller: str, method: str, request: Message, run: Callable[[], Awaitable[Message]]) -> Message:
-        """Return what `run` returned the first time this request id was seen."""
-        ...
 
 
 class PostgresReplies:

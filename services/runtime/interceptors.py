@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import grpc
 import protovalidate
@@ -21,7 +21,6 @@ from opentelemetry import propagate, trace
 
 from aisle.mesh.v1.policy_pb2 import ROLE_ADMIN, ROLE_ANONYMOUS, ROLE_SHOPPER
 from services.runtime import errors, status, telemetry
-from services.runtime.idempotency import Replies
 from services.runtime.policy import Policy, policy_of
 
 log = logging.getLogger("aisle.rpc")
@@ -49,6 +48,14 @@ class Call:
     request_id: str = ""
     caller: Caller = field(default_factory=Caller)
     code: str = "OK"
+
+
+class Replies(Protocol):
+    """Where replies of mutations are remembered (services/runtime/idempotency.py)."""
+
+    async def once(self, caller: str, method: str, request: Message, run: Callable[[], Awaitable[Message]]) -> Message:
+        """Return what `run` returned the first time this request id was seen."""
+        ...
 
 
 current_call: ContextVar[Call | None] = ContextVar("current_call", default=None)

@@ -16,8 +16,7 @@ import uvloop
 from grpc_reflection.v1alpha import reflection
 
 from services.runtime import health, telemetry
-from services.runtime.idempotency import Replies
-from services.runtime.interceptors import MeshInterceptor
+from services.runtime.interceptors import MeshInterceptor, Replies
 from services.runtime.settings import RuntimeSettings
 
 log = logging.getLogger("aisle.serve")
