@@ -35,7 +35,8 @@ PRODUCTS = (
             description="Warm slippers for cold floors.", attributes={"Material": "felted wool"}),
     Product("night-ferry-slippers", "Night Ferry Slippers", Price(4900), stock=0, description="Travel slippers."),
     Product("rosehip-house-slippers", "Rosehip House Slippers", Price(4500), stock=3, description="Light slippers."),
-    Product("snowdrift-slippers", "Snowdrift Shearling Slippers", Price(8900), stock=5, description="Shearling slippers."),
+    Product("snowdrift-slippers", "Snowdrift Shearling Slippers", Price(8900), stock=5,
+            description="Shearling slippers."),
 )  # fmt: skip
 OPINIONS = {"harbour-wool-slippers": Opinions((Aspect("warmth", 10, 1, "So warm."),))}
 OWNER = "maya"

@@ -66,17 +66,16 @@ async def test_leaving_stores_what_was_said_as_interrupted(rig: Rig) -> None:
 async def test_a_cancelled_call_stores_the_answer_as_interrupted(rig: Rig) -> None:
     rig.writer.text, rig.writer.gate = "You have 30 days to return something. [1] Sale items too. [1]", asyncio.Event()
     key = await rig.begin()
-    seen: list[str] = []
+    speaks = asyncio.Event()
 
     async def listen() -> None:
         async for event in rig.send(Said(key, OWNER, QUESTION)):
             if isinstance(event, TextDelta):
-                seen.append(event.text)
+                speaks.set()
 
     async with asyncio.TaskGroup() as group:
         task = group.create_task(listen())
-        while not seen:
-            await asyncio.sleep(0.001)
+        await speaks.wait()
         task.cancel()
     stored = rig.talks.said[1]
     assert stored.state is State.INTERRUPTED
