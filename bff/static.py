@@ -39,7 +39,9 @@ class FrontEnd:
             found = await self._file(path, request)
             if found is not None:
                 return found
-        if request.url.path.startswith(_NOT_PAGES) or "text/html" not in request.headers.get("accept", ""):
+        path_asked = request.url.path
+        wants_page = path_asked == "/" or "text/html" in request.headers.get("accept", "")
+        if path_asked.startswith(_NOT_PAGES) or not wants_page:
             raise HTTPException(404)
         page = await self._files.get_response("index.html", request.scope)
         page.headers["Cache-Control"] = "no-cache"

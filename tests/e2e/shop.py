@@ -92,11 +92,11 @@ def environment(home: Path, offset: int = OFFSET, **more: str) -> dict[str, str]
     return {**kept, "AISLE_HOME": str(home), "AISLE_PORT_OFFSET": str(offset), **more}
 
 
-def start(home: Path) -> Shop:
+def start(home: Path, *, demo: bool = True) -> Shop:
     """Start a platform and wait until it is open."""
     home.mkdir(parents=True, exist_ok=True)
     output = home / "up.txt"
-    env = environment(home)
+    env = environment(home, AISLE_DEMO=str(demo).lower())
     with output.open("wb") as sink:
         process = subprocess.Popen(
             [sys.executable, "-m", "cli", "up"], cwd=ROOT, env=env, stdout=sink, stderr=subprocess.STDOUT
