@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from aisle.analytics.v1 import analytics_service_pb2 as pb
+from aisle.analytics.v1 import event_pb2
 from services.runtime import errors, sql
 from services.runtime.idempotency import PostgresReplies
 
@@ -75,7 +76,7 @@ async def test_same_request_id_with_another_body_is_refused(replies: PostgresRep
         return pb.WriteEventsResponse()
 
     await replies.once("bff", METHOD, one, run)
-    other = pb.WriteEventsRequest(request_id=one.request_id, events=[{"event_id": str(uuid4())}])
+    other = pb.WriteEventsRequest(request_id=one.request_id, events=[event_pb2.Event(event_id=str(uuid4()))])
     with pytest.raises(errors.Invalid, match="was used for another request"):
         await replies.once("bff", METHOD, other, run)
 
@@ -108,4 +109,4 @@ async def test_failed_call_is_forgotten(replies: PostgresReplies) -> None:
 
     with pytest.raises(errors.Unavailable):
         await replies.once("bff", METHOD, request, fail)
-    assert (await replies.once("bff", METHOD, request, work)).accepted_count == 1
+    assert await replies.once("bff", METHOD, request, work) == pb.WriteEventsResponse(accepted_count=1)

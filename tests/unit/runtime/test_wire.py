@@ -30,7 +30,7 @@ class Analytics(AnalyticsServiceServicer):
     def __init__(self, answer: Callable[[Any], Any]) -> None:
         self._answer = answer
 
-    async def QueryReport(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def QueryReport(self, request: Any, context: Any) -> Any:
         return self._answer(request)
 
 
@@ -40,7 +40,7 @@ class SlowLlm(LlmServiceServicer):
     def __init__(self) -> None:
         self.ended = asyncio.Event()
 
-    async def GenerateText(self, request: Any, context: Any) -> AsyncIterator[Any]:  # noqa: N802
+    async def GenerateText(self, request: Any, context: Any) -> AsyncIterator[Any]:
         try:
             while True:
                 yield llm.GenerateTextResponse(text_delta="more ")
@@ -80,7 +80,11 @@ async def test_reply_arrives() -> None:
 async def test_domain_error_keeps_reason_metadata_and_retry_delay_over_the_wire() -> None:
     with pytest.raises(errors.Exhausted) as caught:
         await ask(fail(errors.Exhausted("BUDGET_SPENT", "Budget {budget} is spent.", 7.5, budget="b1")))
-    assert (caught.value.reason, caught.value.metadata, caught.value.retry_after) == ("BUDGET_SPENT", {"budget": "b1"}, 7.5)
+    assert (caught.value.reason, caught.value.metadata, caught.value.retry_after) == (
+        "BUDGET_SPENT",
+        {"budget": "b1"},
+        7.5,
+    )
     assert caught.value.message == "Budget b1 is spent."
 
 
@@ -123,7 +127,7 @@ async def test_call_longer_than_its_deadline_ends() -> None:
         await asyncio.sleep(30)
 
     class Slow(AnalyticsServiceServicer):
-        async def QueryReport(self, request: Any, context: Any) -> Any:  # noqa: N802
+        async def QueryReport(self, request: Any, context: Any) -> Any:
             return await slowly()
 
     async with served(lambda s: add_AnalyticsServiceServicer_to_server(Slow(), s), "analytics") as channel:
