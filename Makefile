@@ -78,6 +78,10 @@ $(STATE)/node: frontend/package-lock.json | $(STATE)/tools
 	@cd frontend && npm ci --silent --no-audit --no-fund
 	@touch $@
 
+$(STATE)/buf: checks/package-lock.json | $(STATE)/tools
+	@cd checks && npm ci --silent --no-audit --no-fund
+	@touch $@
+
 FRONTEND_SOURCES := $(shell find frontend/src frontend/public frontend/index.html frontend/vite.config.ts -type f 2>/dev/null)
 $(STATE)/frontend: $(STATE)/node $(FRONTEND_SOURCES)
 	@$(SAY) "Building the front end …"
@@ -86,7 +90,7 @@ $(STATE)/frontend: $(STATE)/node $(FRONTEND_SOURCES)
 
 ##@ Check and test
 .PHONY: check
-check: setup ## Format, lint, types, import law, contracts, house rules: what CI runs
+check: setup $(STATE)/buf ## Format, lint, types, import law, contracts, house rules: what CI runs
 	@checks/run.sh
 
 .PHONY: test
@@ -117,7 +121,7 @@ bench: setup ## Measure what docs/ claims, against a running stack
 
 .PHONY: clean
 clean: ## Remove what was built and installed, but not the shop's data in .aisle
-	@rm -rf .venv .venv-servers $(STATE) proto/gen frontend/node_modules frontend/dist
+	@rm -rf .venv .venv-servers $(STATE) proto/gen frontend/node_modules frontend/dist checks/node_modules
 
 .PHONY: help
 help: ## Show this

@@ -3,7 +3,7 @@
 # for changes that break clients of the newest tag.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-buf=frontend/node_modules/.bin/buf
+buf=checks/node_modules/.bin/buf
 set_of=proto/gen/contracts.binpb
 "$buf" lint "$set_of" --config proto/buf.yaml
 tag=$(git describe --tags --abbrev=0 2>/dev/null || true)
