@@ -9,7 +9,7 @@ export const env = {
 export const terms = {
   locale: "en-IE",
   currency: "EUR",
-  freeDeliveryFromMinor: 5000,
+  freeDeliveryFromMinor: 6000,
   deliveryMinor: 490,
   fewLeft: 5,
 } as const;

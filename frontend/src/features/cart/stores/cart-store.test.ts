@@ -51,16 +51,16 @@ describe("totals", () => {
       goods: { minor: 2400 },
       delivery: { minor: 490 },
       total: { minor: 2890 },
-      untilFree: { minor: 2600 },
+      untilFree: { minor: 3600 },
     });
   });
 
   it("delivers free from the threshold on, and asks nothing for an empty basket", () => {
-    cart().add(makeProduct({ price: { currency: "EUR", minor: 5000 } }));
+    cart().add(makeProduct({ price: { currency: "EUR", minor: 6000 } }));
     expect(totalsOf(cart().lines)).toMatchObject({
       delivery: { minor: 0 },
       untilFree: { minor: 0 },
-      total: { minor: 5000 },
+      total: { minor: 6000 },
     });
     expect(totalsOf([]).total.minor).toBe(0);
   });

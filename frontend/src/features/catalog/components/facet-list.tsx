@@ -14,6 +14,19 @@ const TITLES: Record<FacetField, string> = {
 const ORDER: FacetField[] = ["category", "price", "availability", "rating", "brand"];
 const SHOWN_AT_FIRST = 7;
 
+/** Offered beside "in stock" also when nobody counted it; a count below zero is not shown. */
+const REDUCED = { value: "reduced", label: "Reduced", count: -1 };
+
+function withReduced(facets: Facet[]): Facet[] {
+  const found = facets.some((facet) => facet.values.some((each) => each.count > 0));
+  if (!found) return facets;
+  return facets.map((facet) =>
+    facet.field === "availability" && !facet.values.some((each) => each.value === REDUCED.value)
+      ? { ...facet, values: [...facet.values, REDUCED] }
+      : facet,
+  );
+}
+
 interface FacetListProps {
   facets: Facet[] | undefined;
   filters: Filters;
@@ -25,11 +38,11 @@ interface FacetListProps {
 export function FacetList({ facets, filters, hide = [], onChange }: FacetListProps) {
   if (!facets) return <FacetSkeleton />;
   const shown = ORDER.filter((field) => !hide.includes(field))
-    .map((field) => facets.find((facet) => facet.field === field))
+    .map((field) => withReduced(facets).find((facet) => facet.field === field))
     .filter((facet): facet is Facet => facet !== undefined)
     .map((facet) => ({
       ...facet,
-      values: facet.values.filter((each) => each.count > 0 || isChosen(filters, facet.field, each.value)),
+      values: facet.values.filter((each) => each.count !== 0 || isChosen(filters, facet.field, each.value)),
     }))
     .filter((facet) => facet.values.length > 0);
   return (
@@ -65,7 +78,9 @@ function FacetGroup({
               <span className="min-w-0 flex-1 truncate decoration-line-strong underline-offset-4 group-hover:underline">
                 {value.label}
               </span>
-              <span className="figures text-xs text-muted">{formatNumber(value.count)}</span>
+              <span className="figures text-xs text-muted">
+                {value.count < 0 ? "" : formatNumber(value.count)}
+              </span>
             </label>
           </li>
         ))}

@@ -84,7 +84,7 @@ export function isChosen(filters: Filters, field: FacetField, value: string): bo
     case "rating":
       return filters.minRating !== null && filters.minRating === wholeNumber(value);
     case "availability":
-      return value === "reduced" ? filters.reduced : value === "in_stock" && filters.inStock;
+      return value === "reduced" ? filters.reduced : filters.inStock;
   }
 }
 

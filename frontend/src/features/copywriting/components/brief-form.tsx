@@ -77,7 +77,7 @@ export function BriefForm({ product, writing, hasDraft, onWrite, onStop }: Brief
       )}
       <Facts product={product} />
       <div>
-        <h3 className="mb-2 font-semibold">House rules</h3>
+        <h2 className="mb-2 font-semibold">House rules</h2>
         <ul className="list-disc space-y-1 pl-5 text-muted marker:text-ember">
           {RULES.map((rule) => (
             <li key={rule}>{rule}</li>
@@ -99,7 +99,7 @@ function Facts({ product }: { product: Product }) {
   ];
   return (
     <div>
-      <h3 className="mb-2 font-semibold">Facts</h3>
+      <h2 className="mb-2 font-semibold">Facts</h2>
       <dl className="border-t border-line">
         {facts.map(([label, value]) => (
           <div className="flex gap-4 border-b border-line py-1.5" key={label}>

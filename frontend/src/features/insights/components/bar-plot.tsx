@@ -6,12 +6,14 @@ import { columnLabel, drawable, numberOf, textOf } from "@/features/insights/hoo
 /** The most of something, longest bar first. */
 export function BarPlot({ report, kind }: { report: Report; kind: "product" | "search" }) {
   const column = drawable(report)[0] ?? 1;
-  const most = Math.max(...report.rows.map((row) => numberOf(row[column])), 1);
+  const name = report.columns[column];
+  const rows = [...report.rows].sort((a, b) => numberOf(b[column], name) - numberOf(a[column], name));
+  const most = Math.max(...report.rows.map((row) => numberOf(row[column], report.columns[column])), 1);
   return (
     <div>
       <p className="mb-2 text-right text-xs text-muted">{columnLabel(report.columns[column] ?? "")}</p>
       <ol className="space-y-2">
-        {report.rows.map((row) => {
+        {rows.map((row) => {
           const key = String(row[0]);
           const product = report.products?.[key];
           return (
@@ -41,7 +43,11 @@ export function BarPlot({ report, kind }: { report: Report; kind: "product" | "s
                     viewBox="0 0 100 1"
                   >
                     <rect fill="var(--sunk)" height={1} width={100} />
-                    <rect fill="var(--ember)" height={1} width={(numberOf(row[column]) / most) * 100} />
+                    <rect
+                      fill="var(--ember)"
+                      height={1}
+                      width={(numberOf(row[column], report.columns[column]) / most) * 100}
+                    />
                   </svg>
                 </div>
               </div>

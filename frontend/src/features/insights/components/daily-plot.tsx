@@ -17,7 +17,7 @@ export function DailyPlot({ report }: { report: Report }) {
   const columns = drawable(report);
   const [column, setColumn] = useState(columns[0] ?? 1);
   const [at, setAt] = useState<number | null>(null);
-  const values = report.rows.map((row) => numberOf(row[column]));
+  const values = report.rows.map((row) => numberOf(row[column], report.columns[column]));
   const marks = ticks(Math.max(...values, 0));
   const top = marks.at(-1) ?? 1;
   const x = (index: number) => LEFT + (index / Math.max(values.length - 1, 1)) * (width - LEFT - 8);

@@ -1,6 +1,6 @@
 import type { Report } from "@/api/staff-types";
-import { drawable, numberOf, textOf } from "@/features/insights/hooks/report-values";
-import { formatPercent, labelOf } from "@/lib/format";
+import { drawable, numberOf, textOf, wordsOf } from "@/features/insights/hooks/report-values";
+import { formatPercent } from "@/lib/format";
 
 const WIDTH = 480;
 const STEP = 64;
@@ -9,14 +9,14 @@ const BAR = 34;
 /** How many go on from step to step, and where they leave. */
 export function FunnelPlot({ report }: { report: Report }) {
   const column = drawable(report)[0] ?? 1;
-  const values = report.rows.map((row) => numberOf(row[column]));
+  const values = report.rows.map((row) => numberOf(row[column], report.columns[column]));
   const first = Math.max(values[0] ?? 0, 1);
   const height = report.rows.length * STEP;
   const width = (value: number) => Math.max((value / first) * WIDTH, 2);
   return (
     <svg
       aria-label={report.rows
-        .map((row, index) => `${labelOf(String(row[0]))}: ${String(values[index] ?? 0)}`)
+        .map((row, index) => `${wordsOf(String(row[0]))}: ${String(values[index] ?? 0)}`)
         .join(", ")}
       className="w-full"
       role="img"
@@ -30,7 +30,7 @@ export function FunnelPlot({ report }: { report: Report }) {
         return (
           <g key={String(row[0])}>
             <text fill="var(--ink)" fontSize={14} x={0} y={top + 14}>
-              {labelOf(String(row[0]))}
+              {wordsOf(String(row[0]))}
               <tspan dx={10} fill="var(--muted)">
                 {textOf(row[column])}
               </tspan>

@@ -53,7 +53,7 @@ export function ModelList() {
                   <td className="py-3 pr-6 text-muted">
                     {model.kind === "text" ? "Writes" : "Turns words into meaning"}
                   </td>
-                  <td className="figures py-3 pr-6 text-muted">{model.quality}</td>
+                  <td className="figures py-3 pr-6 text-muted">{labelOf(String(model.quality)) || "–"}</td>
                   <td className="figures py-3 pr-6 text-right text-muted">
                     {formatNumber(model.context_tokens)}
                   </td>

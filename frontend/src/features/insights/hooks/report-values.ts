@@ -1,9 +1,12 @@
 import type { Cell, Report } from "@/api/staff-types";
+import { terms } from "@/config/env";
 import { formatDay, formatMoney, formatNumber, formatPercent, labelOf } from "@/lib/format";
 
+const IS_MINOR = /_minor$/;
+
 /** A cell as a number to draw; money counts in whole units. */
-export function numberOf(cell: Cell | undefined): number {
-  if (typeof cell === "number") return cell;
+export function numberOf(cell: Cell | undefined, column = ""): number {
+  if (typeof cell === "number") return IS_MINOR.test(column) ? cell / 100 : cell;
   if (typeof cell === "object" && cell !== null) return cell.minor / 100;
   const parsed = Number(cell);
   return Number.isFinite(parsed) ? parsed : 0;
@@ -17,6 +20,7 @@ export function textOf(cell: Cell | undefined, column = ""): string {
   if (cell === null || cell === undefined) return "–";
   if (typeof cell === "object") return formatMoney(cell);
   if (typeof cell === "string") return IS_DAY.test(cell) ? formatDay(cell) : cell;
+  if (IS_MINOR.test(column)) return formatMoney({ currency: terms.currency, minor: cell });
   if (IS_SHARE.test(column) && cell <= 1) return formatPercent(cell);
   return formatNumber(cell);
 }
