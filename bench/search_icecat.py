@@ -152,7 +152,7 @@ def ndcg(found: Sequence[str], rated: Mapping[str, int]) -> float:
     gains = [(2 ** rated.get(item, 0) - 1) / math.log2(place + 2) for place, item in enumerate(found[:10])]
     ideal = sorted(rated.values(), reverse=True)[:10]
     best = sum((2**rating - 1) / math.log2(place + 2) for place, rating in enumerate(ideal))
-    return sum(gains) / best
+    return float(sum(gains) / best)
 
 
 def recall(found: Sequence[str], rated: Mapping[str, int]) -> float | None:
@@ -179,8 +179,9 @@ async def imported(stub: Any, catalogue: Sequence[resources.Product]) -> None:
         for _ in range(2):
             group.create_task(work())
     took = time.perf_counter() - started
+    count = len(catalogue)
     print(
-        f"import: {len(waiting)} products, {indexed} found by meaning, {took:.0f} s, {len(waiting) / took:.0f} a second"
+        f"import: {count} products, {indexed} found by meaning, {took:.0f} s, {count / took:.0f} a second", flush=True
     )
 
 

@@ -15,20 +15,20 @@ from services.product.domain.product import Product
 # Products a search can be paged through.
 WINDOW = 300
 
-_HEADING_WEIGHT = 0.35
-_TEXT_WEIGHT = 0.25
-_MEANING_WEIGHT = 0.40
+_HEADING_WEIGHT = 0.08
+_TEXT_WEIGHT = 0.42
+_MEANING_WEIGHT = 0.50
 # A product that meaning alone found must be this near to the query, and near to the best such product.
-MEANING_FLOOR = 0.30
-_MEANING_NEAR_BEST = 0.72
+MEANING_FLOOR = 0.36
+_MEANING_NEAR_BEST = 0.80
 # Where cosines of unrelated texts lie: below it there is no likeness to weigh.
 _MEANING_ZERO = 0.10
 # Words this much weaker than the best are chance: one common word out of several.
-_WORDS_NEAR_BEST = 0.18
+_WORDS_NEAR_BEST = 0.30
 
 _SAME_CODE = 2.0
 _SAME_TITLE = 1.0
-_TITLE_HOLDS_ALL = 0.18
+_TITLE_HOLDS_ALL = 0.05
 _SAME_BRAND = 0.15
 _OUT_OF_STOCK = -0.03
 _POPULARITY = 0.02

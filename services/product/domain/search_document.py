@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from services.product.domain.product import Product
 
 # About 120 tokens of a word-piece model: what one vector can hold, and what keeps imports fast.
-PASSAGE_WORDS = 85
-_PASSAGE_CHARACTERS = 600
+PASSAGE_WORDS = 75
+_PASSAGE_CHARACTERS = 450
 _DESCRIPTION_WORDS = 45
 _KEY_ATTRIBUTES = 8
 # The index takes 65,535 bytes; four bytes a character at the most.

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import grpc
 import pytest
+from pydantic import SecretStr
 
 from aisle.llm.v1.llm_service_pb2_grpc import add_LlmServiceServicer_to_server
 from aisle.product.v1.product_service_pb2_grpc import ProductServiceStub
@@ -52,20 +53,24 @@ async def product_server(settings: ProductSettings) -> AsyncIterator[tuple[Produ
         await server.stop(None)
 
 
+def settings_for(url: str, milvus_uri: str, egress: str, folder: Path) -> ProductSettings:
+    return ProductSettings(
+        listen_port=1,
+        token_key=SecretStr("k"),
+        media_signing_key=SecretStr("m"),
+        egress_address=egress,
+        database_url=SecretStr(url),
+        milvus_uri=milvus_uri,
+        milvus_collection=f"items_{uuid4().hex[:8]}",
+        media_dir=folder / "media",
+    )
+
+
 @pytest.fixture
 async def shop(database_url: Callable[[str], Awaitable[str]], milvus_uri: str, tmp_path: Path) -> AsyncIterator[Shop]:
     llm = FakeLlm()
     url = await database_url("product")
     async with llm_server(llm) as address:
-        settings = ProductSettings(
-            listen_port=1,
-            token_key="k",
-            media_signing_key="m",
-            egress_address=address,
-            database_url=url,
-            milvus_uri=milvus_uri,
-            milvus_collection=f"items_{uuid4().hex[:8]}",
-            media_dir=tmp_path / "media",
-        )
+        settings = settings_for(url, milvus_uri, address, tmp_path)
         async with product_server(settings) as (stub, service):
             yield Shop(stub, llm, service, settings)

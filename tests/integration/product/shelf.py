@@ -21,7 +21,11 @@ def product(
     price = Money(currency_code="EUR", units=units, nanos=rest * 10_000_000)
     fields.setdefault("stock_quantity", 3)
     return resources.Product(
-        name=f"products/{product_id}", title=title, category=f"categories/{category}", price=price, **fields
+        name=f"products/{product_id}" if product_id else "",
+        title=title,
+        category=f"categories/{category}",
+        price=price,
+        **fields,
     )
 
 

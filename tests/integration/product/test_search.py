@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from aisle.product.v1 import product_service_pb2 as pb
 from services.runtime import errors
@@ -136,7 +137,7 @@ async def test_product_stored_without_embeddings_is_found_by_words_at_once_and_b
 async def test_price_change_is_filtered_by_at_once_and_embeds_nothing(stocked_shop: Shop) -> None:
     stocked_shop.llm.embedded.clear()
     cheaper = product("river-teapot", "River teapot", cents=900)
-    request = pb.UpdateProductRequest(product=cheaper, update_mask={"paths": ["price", "stock_quantity"]})
+    request = pb.UpdateProductRequest(product=cheaper, update_mask=FieldMask(paths=["price", "stock_quantity"]))
     await stocked_shop.stub.UpdateProduct(request, caller=STAFF)
     assert stocked_shop.llm.embedded == []
     reply = await search(stocked_shop.stub, "teapot", filter=pb.ProductFilter(max_price_minor=1_000))

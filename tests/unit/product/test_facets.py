@@ -1,5 +1,7 @@
 """Facets: counts that let a shopper change their mind."""
 
+from typing import Any
+
 from services.product.domain.facets import MOST_VALUES, counted, facets
 from services.product.domain.price import Money
 from services.product.domain.product import Product, ProductState, Rating
@@ -9,7 +11,7 @@ from tests.unit.product.shelf import product
 TITLES = {"footwear": "Footwear", "table": "At the table"}
 
 
-def rated(product_id: str, average: float, **fields: object) -> Product:
+def rated(product_id: str, average: float, **fields: Any) -> Product:
     fields["rating"] = Rating(average, 10)
     return product(product_id, **fields)
 
