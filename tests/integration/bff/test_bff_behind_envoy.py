@@ -1,0 +1,164 @@
+"""The BFF between a real Envoy's edge and egress: what streams still streams, what is refused is still explained."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+from pydantic import SecretStr
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from bff import upstreams
+from bff.app import Application
+from bff.server import DrainingServer
+from bff.settings import BffSettings
+from tests.mesh.rig import Mesh, registry
+from tests.unit.bff import fake_shop
+from tests.unit.bff.conftest import JWT_KEY, PASSWORD, VISITOR, free_port
+from tests.unit.bff.fake_accounts import FakeAccounts
+from tests.unit.bff.fake_shop import FakeShop
+
+pytestmark = pytest.mark.servers
+
+AS_VISITOR = {"X-Visitor-Id": VISITOR}
+
+
+@dataclass
+class Shop:
+    """The fake services behind Envoy, and the way in through its edge."""
+
+    services: FakeShop
+    edge: str
+    client: httpx2.AsyncClient
+
+
+@pytest.fixture
+async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
+    services, port = FakeShop(), free_port()
+    async with fake_shop.served(services) as address:
+        names = ("product", "llm", "chat", "recommendation", "analytics")
+        stated = registry({name: [int(address.rpartition(":")[2])] for name in names}, port)
+        stated["edge_routes"].append({"prefix": "/", "service": "bff"})
+        mesh = await asyncio.to_thread(Mesh, tmp_path, stated)
+        try:
+            await asyncio.to_thread(mesh.wait_until_ready)
+            async with served_bff(mesh, port), httpx2.AsyncClient(base_url=f"http://{mesh.edge}", timeout=20) as client:
+                await until_ready(client)
+                yield Shop(services, mesh.edge, client)
+        finally:
+            await asyncio.to_thread(mesh.stop)
+
+
+class served_bff:
+    """Serves a BFF while its block runs."""
+
+    def __init__(self, mesh: Mesh, port: int) -> None:
+        given: dict[str, Any] = {
+            "listen_port": port,
+            "egress_address": mesh.egress,
+            "token_key": SecretStr("t"),
+            "database_url": SecretStr("postgresql+asyncpg://nobody@127.0.0.1:1/nothing"),
+            "jwt_key": SecretStr(JWT_KEY),
+            "api_keys": SecretStr("sk-one"),
+            "envoy_admin_address": f"127.0.0.1:{mesh.admin_port}",
+        }
+        self._settings = BffSettings(**given)
+
+    async def __aenter__(self) -> None:
+        self._connected = upstreams.connect(self._settings.egress_address)
+        application = Application(self._settings, await self._connected.__aenter__(), FakeAccounts())
+        await application.sign_in.prepare_demo(PASSWORD)
+        self._server = DrainingServer(application, self._settings)
+        self._serving = asyncio.ensure_future(self._server.serve())
+
+    async def __aexit__(self, *failure: Any) -> None:
+        self._server.should_exit = True
+        await self._serving
+        await self._connected.__aexit__(*failure)
+
+
+async def until_ready(client: httpx2.AsyncClient) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            with suppress(httpx2.TransportError):
+                if (await client.get("/readyz")).status_code == 200:
+                    return
+            await asyncio.sleep(0.1)
+
+
+async def admin_of(shop: Shop) -> dict[str, str]:
+    body = {"email": "admin@lanternandloom.example", "password": PASSWORD}
+    session = (await shop.client.post("/api/v1/auth/login", json=body)).json()
+    return {"Authorization": f"Bearer {session['access_token']}"}
+
+
+async def test_answers_come_through_both_ways_of_envoy(shop: Shop) -> None:
+    assert (await shop.client.get("/readyz")).json()["upstreams"]["product"] in ("serving", "unknown")
+    product = await shop.client.get("/api/v1/products/slippers", headers=AS_VISITOR)
+    assert product.json()["title"] == "Slippers"
+    assert shop.services.callers[-2][1] == f"visitor:{VISITOR}"
+    mesh = (await shop.client.get("/api/v1/analytics/mesh", headers=await admin_of(shop))).json()["services"]
+    assert {service["name"].split(".")[0] for service in mesh} >= {"product", "chat", "llm"}
+    assert all(service["healthy"] for service in mesh if service["name"].startswith("product"))
+
+
+async def test_words_of_the_chat_come_one_by_one(shop: Shop) -> None:
+    shop.services.gate.clear()
+    async with connect(f"ws://{shop.edge}/api/v1/chat/ws?visitor={VISITOR}") as socket:
+        frame = {"type": "send", "request_id": str(uuid.uuid4()), "text": "Returns?"}
+        await socket.send(json.dumps(frame))
+        kinds: list[str] = []
+        while not kinds or kinds[-1] != "delta":
+            kinds.append(json.loads(await asyncio.wait_for(socket.recv(), 5))["type"])
+        # The first word is through two proxies and the BFF while the second is still to be written.
+        assert shop.services.deltas_sent == 1
+        await socket.send("garbage")
+        with pytest.raises(ConnectionClosed):
+            while True:
+                await asyncio.wait_for(socket.recv(), 5)
+        assert socket.close_code == 4400
+    await asyncio.wait_for(shop.services.stream_ended.wait(), 5)
+
+
+async def test_words_of_a_description_come_one_by_one(shop: Shop) -> None:
+    shop.services.gate.clear()
+    headers = {**await admin_of(shop), "Accept": "text/event-stream"}
+    url, body = "/api/v1/products/generate-description", {"product_id": "socks"}
+    async with shop.client.stream("POST", url, json=body, headers=headers) as answer:
+        lines = answer.aiter_lines()
+        assert [await anext(lines), await anext(lines)] == ["event: delta", 'data: {"text":"Warm "}']
+    await asyncio.wait_for(shop.services.stream_ended.wait(), 5)
+
+
+async def test_openai_library_streams(shop: Shop) -> None:
+    async with openai.AsyncOpenAI(base_url=f"http://{shop.edge}/v1", api_key="sk-one", max_retries=0) as client:
+        stream = await client.chat.completions.create(
+            model="auto", messages=[{"role": "user", "content": "Returns?"}], stream=True
+        )
+        words = [chunk.choices[0].delta.content or "" async for chunk in stream if chunk.choices]
+        with pytest.raises(openai.NotFoundError):
+            await client.chat.completions.create(model="nothing", messages=[{"role": "user", "content": "?"}])
+    assert "".join(words) == "Returns are free [1]."
+
+
+async def test_bad_input_is_refused_on_this_side_of_a_failure(shop: Shop) -> None:
+    headers = {"Content-Type": "application/json", **AS_VISITOR}
+    for answer in (
+        await shop.client.get(f"/api/v1/products/search?q={'x' * 20_000}"),
+        await shop.client.get("/api/v1/products/search?q="),
+        await shop.client.get("/api/v1/products/nothing"),
+        await shop.client.post("/api/v1/events", content=b"{", headers=headers),
+        await shop.client.post("/api/v1/events", content=b" " * (3 << 20), headers=headers),
+        await shop.client.get("/api/v1/auth/me", headers={"Authorization": "Bearer forged"}),
+    ):
+        assert 400 <= answer.status_code < 500
+        assert answer.headers["content-type"] == "application/problem+json", answer.text
+        assert answer.json()["status"] == answer.status_code and answer.json()["detail"]
