@@ -14,7 +14,8 @@ log = logging.getLogger("aisle.chat")
 _ROUND = 10
 _TEXTS_AT_ONCE = 128
 _INTERVAL = 3.0
-_LONGEST_PAUSE = 30.0
+# Short enough that a stack that was restarted is whole again within ten seconds.
+_LONGEST_PAUSE = 8.0
 # Rounds of waiting between two comparisons of index and database.
 _COMPARE_EVERY = 10
 
@@ -41,14 +42,16 @@ class IndexPassages:
 
     async def compare(self) -> None:
         """Make articles wait again whose passages the index lost, or whose vectors are of another model."""
-        vectors = await self._embedder.embed(["model"], urgent=False)
-        held = await self._index.count()
-        async with self._book.writing() as articles:
+        async with self._book.reading() as articles:
             expected = await articles.indexed_count(())
-            lost = held < expected
+        if not expected:
+            return
+        vectors = await self._embedder.embed(["model"], urgent=False)
+        lost = await self._index.count() < expected
+        async with self._book.writing() as articles:
             await articles.wait_again("" if lost else vectors.model)
         if lost:
-            log.warning("index lost passages", extra={"data": {"expected": expected, "held": held}})
+            log.warning("index lost passages", extra={"data": {"expected": expected}})
 
     async def _index_round(self, waiting: Sequence[Pending]) -> None:
         passages = [passage for pending in waiting for passage in pending.passages]
@@ -96,5 +99,5 @@ class KeepIndexed:
                 pause, rounds = self._interval, rounds + 1
             except AisleError as away:
                 log.info("indexing waits", extra={"data": {"reason": away.reason, "seconds": pause}})
-                pause = min(pause * 2, _LONGEST_PAUSE, max(self._interval, 8.0))
+                pause = min(pause * 2, _LONGEST_PAUSE)
             await asyncio.sleep(pause)
