@@ -25,8 +25,21 @@ export function textOf(cell: Cell | undefined, column = ""): string {
   return formatNumber(cell);
 }
 
+/** Counted things by the name the house gives them. */
+const WORDS: Record<string, string> = {
+  visit: "Came in",
+  product_view: "Looked at a product",
+  product_views: "Looks at products",
+  add_to_cart: "Put something in the basket",
+  add_to_carts: "Put in a basket",
+  purchase: "Bought",
+  views: "Looks",
+};
+
+export const wordsOf = (key: string): string => WORDS[key] ?? labelOf(key);
+
 export const columnLabel = (column: string): string =>
-  labelOf(column.replace(/_minor$/, "").replace(/_count$/, ""));
+  wordsOf(column.replace(/_minor$/, "").replace(/_count$/, ""));
 
 /** Columns that hold something to draw. */
 export function drawable(report: Report): number[] {
