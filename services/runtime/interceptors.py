@@ -136,11 +136,9 @@ async def identity_stage(call: Call, request: Message) -> AsyncIterator[None]:
             if call.caller.role == "anonymous":
                 raise errors.Unauthenticated("SIGN_IN_REQUIRED", "Sign in to do this.")
             raise errors.Denied("ROLE_TOO_LOW", "Your role does not allow this.")
-    reset = current_call.set(call)
-    try:
-        yield
-    finally:
-        current_call.reset(reset)
+    # Never reset: every call runs in a context of its own, and a stream whose client left is closed from another one.
+    current_call.set(call)
+    yield
 
 
 @asynccontextmanager

@@ -26,7 +26,7 @@ def edge(mesh: Mesh) -> Iterator[httpx2.Client]:
 def problem(response: httpx2.Response) -> dict[str, object]:
     assert response.headers["content-type"] == "application/problem+json"
     body = response.json()
-    assert set(body) == {"type", "title", "status", "detail", "request_id"}
+    assert set(body) == {"type", "title", "status", "detail", "reason", "request_id"}
     assert body["status"] == response.status_code
     assert body["request_id"]
     return dict(body)

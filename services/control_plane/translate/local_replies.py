@@ -8,7 +8,6 @@ from envoy_data_plane.envoy.config.accesslog.v3 import (
     ComparisonFilter,
     ComparisonFilterOp,
     HeaderFilter,
-    OrFilter,
     StatusCodeFilter,
 )
 from envoy_data_plane.envoy.config.core.v3 import (
@@ -64,20 +63,22 @@ _WAITING_PAGE = """<!doctype html>
 
 def problem_details() -> LocalReplyConfig:
     """Return the mapping: RFC 9457 for programs, and for people a page that tries again while the shop is away."""
-    # The first that matches wins, so the page is for what is not an API.
-    return LocalReplyConfig(mappers=[*map(_mapper, _PROBLEMS), _page()])
+    # The first that matches wins. Problems name no path: a request refused for its headers has none that is known.
+    return LocalReplyConfig(mappers=[_page(), *map(_mapper, _PROBLEMS)])
 
 
 def _mapper(problem: _Problem) -> ResponseMapper:
+    reason = problem.title.upper().replace(" ", "_")
     body = {
-        "type": "about:blank",
+        "type": f"urn:aisle:problem:{reason}",
         "title": problem.title,
         "status": problem.status,
         "detail": problem.detail,
+        "reason": reason,
         "request_id": "%REQ(X-REQUEST-ID)%",
     }
     return ResponseMapper(
-        filter=_all(_status(problem.status), _any(*map(_path_below, _APIS))),
+        filter=_status(problem.status),
         body_format_override=SubstitutionFormatString(
             json_format=Struct.from_dict(body),
             content_type="application/problem+json",
@@ -88,7 +89,7 @@ def _mapper(problem: _Problem) -> ResponseMapper:
 
 def _page() -> ResponseMapper:
     return ResponseMapper(
-        filter=_status(503),
+        filter=_all(_status(503), *map(_path_outside, _APIS)),
         body_format_override=SubstitutionFormatString(
             text_format_source=DataSource(inline_string=_WAITING_PAGE), content_type="text/html; charset=utf-8"
         ),
@@ -111,14 +112,10 @@ def _status(code: int) -> AccessLogFilter:
     )
 
 
-def _path_below(prefix: str) -> AccessLogFilter:
-    matcher = HeaderMatcher(name=":path", string_match=StringMatcher(prefix=prefix))
+def _path_outside(prefix: str) -> AccessLogFilter:
+    matcher = HeaderMatcher(name=":path", string_match=StringMatcher(prefix=prefix), invert_match=True)
     return AccessLogFilter(header_filter=HeaderFilter(header=matcher))
 
 
 def _all(*filters: AccessLogFilter) -> AccessLogFilter:
     return AccessLogFilter(and_filter=AndFilter(filters=list(filters)))
-
-
-def _any(*filters: AccessLogFilter) -> AccessLogFilter:
-    return AccessLogFilter(or_filter=OrFilter(filters=list(filters)))
