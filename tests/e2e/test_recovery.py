@@ -30,8 +30,9 @@ LIMIT = 10.0
 
 def victim(shop: Shop, mark: str) -> psutil.Process:
     children = psutil.Process(shop.process.pid).children()
-    found = [child for child in children if mark in " ".join(child.cmdline())]
-    assert len(found) == 1, f"{mark}: {[c.cmdline() for c in children]}"
+    alive = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+    found = [child for child in alive if mark in " ".join(child.cmdline())]
+    assert len(found) == 1, f"{mark}: {[c.cmdline() for c in alive]}"
     return found[0]
 
 

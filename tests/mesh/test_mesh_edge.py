@@ -96,10 +96,17 @@ def test_completions_take_larger_bodies(edge: httpx2.Client) -> None:
     assert edge.post("/v1/chat/completions", content=b"x" * (5 * MEBIBYTE)).status_code == 413
 
 
-def test_unknown_path_of_an_api_is_a_problem(edge: httpx2.Client, mesh: Mesh) -> None:
+def test_unknown_path_is_a_problem(edge: httpx2.Client, mesh: Mesh) -> None:
     answer = edge.get("/nothing-here")
     assert answer.status_code == 404
-    assert "problem" not in answer.headers.get("content-type", "")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["reason"] == "NOT_FOUND"
+
+
+def test_headers_beyond_the_limit_are_a_problem_though_their_path_is_unknown(edge: httpx2.Client) -> None:
+    answer = edge.get("/api/v1/products/search?q=" + "x" * 60_000)
+    assert answer.status_code == 431
+    assert answer.headers["content-type"] == "application/problem+json"
 
 
 def test_service_that_is_away_is_a_problem_on_the_api(edge: httpx2.Client) -> None:
