@@ -126,6 +126,9 @@ class FakeWriter:
     async def marked(self, ids: Sequence[str]) -> list[str]:
         return [key for key in ids if key in self._s.marks]
 
+    async def any_marked(self) -> bool:
+        return bool(self._s.marks)
+
     async def size(self) -> int:
         return len(self._s.products)
 

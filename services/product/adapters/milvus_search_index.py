@@ -23,9 +23,9 @@ T = TypeVar("T")
 
 _SEARCH_SECONDS = 1.0
 _WRITE_SECONDS = 20.0
-# After a failure nobody waits for the server again before this many seconds have passed.
+# After a failure no search waits for the server again before this many seconds have passed; writes always try.
 _PAUSE_SECONDS = 1.0
-_NO_COLLECTION = 100
+_NOBODY_ANSWERED = (0, 1, 2)
 _BM25 = {"bm25_k1": 1.2, "bm25_b": 0.5}
 _HEADING_BYTES = 8_192
 _TEXT_BYTES = 65_535
@@ -50,11 +50,12 @@ class MilvusSearchIndex:
         await self._client.close()
 
     async def ensure(self) -> bool:
-        """Make the collection when it is missing; True when it was."""
-        self._paused_until = 0.0
+        """Make the collection when it is missing, or was cut off while it was being made; True when it was."""
         if await self._reached(self._client.has_collection(self._collection, timeout=5.0)):
-            await self._reached(self._client.load_collection(self._collection, timeout=10.0))
-            return False
+            if await self._is_whole():
+                await self._reached(self._client.load_collection(self._collection, timeout=10.0))
+                return False
+            await self._reached(self._client.drop_collection(self._collection, timeout=10.0))
         making = self._client.create_collection(
             self._collection,
             schema=self._schema(),
@@ -64,6 +65,11 @@ class MilvusSearchIndex:
         )
         await self._reached(making)
         return True
+
+    async def _is_whole(self) -> bool:
+        """Return whether every index the searches need is there: a killed server may have lost the newest."""
+        found: Any = await self._reached(self._client.list_indexes(self._collection, timeout=5.0))
+        return {"meaning", "heading_words", "text_words"} <= set(found)
 
     async def size(self) -> int:
         """Return the number of entries."""
@@ -105,6 +111,8 @@ class MilvusSearchIndex:
     ) -> dict[str, float]:
         if filtered is None:
             return {}
+        if time.monotonic() < self._paused_until:
+            raise search_index_away("it did not answer a moment ago")
         found: Any = await self._reached(
             self._client.search(
                 self._collection,
@@ -119,17 +127,17 @@ class MilvusSearchIndex:
         return {hit["id"]: float(hit["distance"]) for hit in found[0]}
 
     async def _reached(self, call: Awaitable[T]) -> T:
-        """Await a call; raise Unavailable when it fails, and at once while the server is known to be away."""
-        if time.monotonic() < self._paused_until:
-            _dispose(call)
-            raise search_index_away("it did not answer a moment ago")
+        """Await a call; raise Unavailable when it fails."""
         try:
-            return await call
+            answer = await call
         except (MilvusException, grpc.aio.AioRpcError, OSError) as failure:
-            if getattr(failure, "code", None) != _NO_COLLECTION:
+            # Servers number their own errors from higher up: these mean that nobody answered.
+            if getattr(failure, "code", 0) in _NOBODY_ANSWERED or not isinstance(failure, MilvusException):
                 self._paused_until = time.monotonic() + _PAUSE_SECONDS
             log.warning("search index failed", extra={"data": {"cause": str(failure)[:300]}})
             raise search_index_away(type(failure).__name__) from failure
+        self._paused_until = 0.0
+        return answer
 
     def _usable(self, vector: Vector) -> bool:
         return len(vector) == self._dimension and all(math.isfinite(value) for value in vector)
@@ -212,10 +220,3 @@ def _within(text: str, size: int) -> str:
     """Return as much of the text as fits into so many bytes."""
     encoded = text.encode()
     return text if len(encoded) <= size else encoded[:size].decode(errors="ignore")
-
-
-def _dispose(call: Any) -> None:
-    """End a call that is not going to be awaited."""
-    close = getattr(call, "close", None)
-    if close is not None:
-        close()

@@ -41,6 +41,7 @@ class IndexProducts:
         self._catalogue = catalogue
         self._index = index
         self._embedder = embedder
+        self._odd = False
 
     async def __call__(self, ids: Sequence[str], budget: float) -> int:
         """Index these products within so many seconds; return how many are found by meaning now.
@@ -49,20 +50,20 @@ class IndexProducts:
         """
         wanted = list(dict.fromkeys(ids))
         batches = [wanted[start : start + BATCH] for start in range(0, len(wanted), BATCH)]
-        indexed = [0] * _WORKERS
 
-        async def work(worker: int) -> None:
+        async def work() -> None:
             while batches:
-                indexed[worker] += await self._settled(batches.pop(0))
+                await self._settled(batches.pop(0))
 
         with suppress(TimeoutError):
             try:
                 async with asyncio.timeout(budget), asyncio.TaskGroup() as group:
-                    for worker in range(min(_WORKERS, len(batches))):
-                        group.create_task(work(worker))
+                    for _ in range(min(_WORKERS, len(batches))):
+                        group.create_task(work())
             except* Unavailable:
-                log.warning("products wait for indexing", extra={"data": {"products": len(wanted) - sum(indexed)}})
-        return sum(indexed)
+                log.warning("products wait for indexing", extra={"data": {"products": len(wanted)}})
+        # Somebody else may have indexed some of them meanwhile; what counts is what is still marked.
+        return len(wanted) - len(await self._still_marked(wanted))
 
     async def pending(self) -> bool:
         """Index one batch of whatever is marked; return whether there was any. Raises Unavailable."""
@@ -72,39 +73,45 @@ class IndexProducts:
         return bool(claims)
 
     async def reconcile(self) -> None:
-        """Make the index when it is missing, and mark everything when it holds another number of products."""
-        made = await self._index.ensure()
-        async with self._catalogue.transaction() as writer:
-            if made or await self._index.size() != await writer.size():
+        """Make the index when it is missing or broken, and mark everything when it has lost products.
+
+        Lost means that twice in a row it held another number of products though none was marked: once may be a
+        product on its way.
+        """
+        if await self._index.ensure():
+            async with self._catalogue.transaction() as writer:
                 await writer.queue_all()
+            return
+        held = await self._index.size()
+        async with self._catalogue.transaction() as writer:
+            odd = held != await writer.size() and not await writer.any_marked()
+            if odd and self._odd:
+                log.warning("search index lost products", extra={"data": {"held": held}})
+                await writer.queue_all()
+        self._odd = odd
 
     async def forever(self) -> None:
-        """Keep indexing what is marked until cancelled."""
-        in_step = False
+        """Keep indexing what is marked until cancelled; whenever nothing is, look whether the index is whole."""
         while True:
-            try:
-                if not in_step:
-                    await self.reconcile()
-                    in_step = True
+            busy = False
+            with suppress(Unavailable):
                 busy = await self.pending()
-            except Unavailable:
-                # A server that comes back may have lost its data.
-                in_step = busy = False
+                if not busy:
+                    await self.reconcile()
             if not busy:
                 await asyncio.sleep(_IDLE_SECONDS)
 
-    async def _settled(self, ids: Sequence[str]) -> int:
+    async def _settled(self, ids: Sequence[str]) -> None:
         """Index a batch, waiting for products that somebody else is indexing at this moment."""
-        indexed = 0
         waiting = list(ids)
         while waiting:
             claims = await self._claimed(waiting, len(waiting))
-            indexed += await self._indexed(claims) if claims else 0
+            if claims:
+                await self._indexed(claims)
             taken = {claim.product_id for claim in claims}
             waiting = await self._still_marked([product_id for product_id in waiting if product_id not in taken])
             if waiting:
                 await asyncio.sleep(_CONTENDED_SECONDS)
-        return indexed
 
     async def _claimed(self, ids: Sequence[str] | None, limit: int) -> list[Claim]:
         async with self._catalogue.transaction() as writer:
@@ -116,7 +123,7 @@ class IndexProducts:
         async with self._catalogue.reading() as reader:
             return await reader.marked(ids)
 
-    async def _indexed(self, claims: Sequence[Claim]) -> int:
+    async def _indexed(self, claims: Sequence[Claim]) -> None:
         """Index claimed products; give the claims back when something is away."""
         try:
             entries, gone = await self._entries([claim.product_id for claim in claims])
@@ -134,7 +141,6 @@ class IndexProducts:
             await self._release(left)
             if not found:
                 raise Unavailable("EMBEDDINGS_AWAY", "Products are found by words only until they can be embedded.")
-        return len(found)
 
     async def _release(self, claims: Sequence[Claim]) -> None:
         async with self._catalogue.transaction() as writer:

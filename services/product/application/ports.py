@@ -101,6 +101,10 @@ class CatalogueReader(Protocol):
         """Return those of the products that the search index has not seen as they are."""
         ...
 
+    async def any_marked(self) -> bool:
+        """Return whether the search index is behind at all."""
+        ...
+
     async def size(self) -> int:
         """Return the number of products in all states."""
         ...

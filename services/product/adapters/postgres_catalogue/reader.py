@@ -121,6 +121,10 @@ class PostgresReader:
         """Return those of the products that the search index has not seen as they are."""
         return [row["product_id"] for row in await self._rows(_MARKED, {"ids": list(ids)})]
 
+    async def any_marked(self) -> bool:
+        """Return whether the search index is behind at all."""
+        return bool((await self._rows("SELECT EXISTS (SELECT FROM pending_index) AS behind", {}))[0]["behind"])
+
     async def size(self) -> int:
         """Return the number of products in all states."""
         return int((await self._rows("SELECT count(*) AS count FROM products", {}))[0]["count"])

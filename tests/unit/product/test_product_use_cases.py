@@ -210,6 +210,28 @@ async def test_lost_index_is_filled_again_from_kept_vectors(rig: Rig) -> None:
     assert rig.embedder.embedded == []
 
 
+async def test_index_that_lost_products_is_filled_again_once_that_is_sure(rig: Rig) -> None:
+    await rig.do.import_products([product("a"), product("b")])
+    await rig.indexing.reconcile()
+    assert await rig.indexing.pending()
+    del rig.index.entries["a"]
+    await rig.indexing.reconcile()
+    assert rig.catalogue.shelves.marks == {}
+    await rig.indexing.reconcile()
+    assert rig.catalogue.shelves.marks.keys() == {"a", "b"}
+
+
+async def test_index_that_is_only_behind_is_not_taken_for_lost(rig: Rig) -> None:
+    await rig.index.ensure()
+    rig.index.away = True
+    await rig.do.import_products([product("a")])
+    rig.index.away = False
+    before = dict(rig.catalogue.shelves.marks)
+    for _ in range(3):
+        await rig.indexing.reconcile()
+    assert rig.catalogue.shelves.marks == before
+
+
 async def test_renamed_department_is_indexed_again(rig: Rig) -> None:
     await rig.do.import_products([product("a")])
     await rig.do.import_categories([Category("footwear", "Things for feet"), Category("table", "Table")])
