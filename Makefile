@@ -50,7 +50,7 @@ $(STATE)/tools:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$($(PYTHON) --version) is too old: Python 3.11 or newer is needed. Name another with PYTHON=python3.11."; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing. On Debian: apt-get install python3-venv."; exit 1; }
 	@command -v npm >/dev/null || { echo "Node.js 20 or newer with npm is missing. See https://nodejs.org."; exit 1; }
-	@node -e 'process.exit(parseInt(process.versions.node) < 20)' || { echo "Node.js $$(node --version) is too old: 20 or newer is needed."; exit 1; }
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || { echo "Node.js $$(node --version) is too old: 20 or newer is needed."; exit 1; }
 	@mkdir -p $(STATE) && touch $@
 
 $(STATE)/venv: requirements/uv.lock | $(STATE)/tools
