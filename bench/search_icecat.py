@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median, quantiles
@@ -38,6 +39,7 @@ from services.product.adapters.llm_embedder import LlmEmbedder
 from services.product.adapters.milvus_search_index import MilvusSearchIndex
 from services.product.domain.product_filter import ProductFilter
 from services.runtime.channel import MeshChannel
+from services.runtime.errors import Unavailable
 from services.runtime.interceptors import Caller
 
 STAFF = Caller(subject="bench", role="admin")
@@ -194,14 +196,24 @@ async def searched(stub: Any, query: str) -> list[str]:
     return [result.product.name.removeprefix("products/") for result in reply.results]
 
 
-async def measured(ports: Ports, rated: Mapping[str, Mapping[str, int]], stub: Any) -> None:
+async def whole(index: MilvusSearchIndex, total: int) -> None:
+    """Wait until the index holds everything: an index of another version is built anew from kept vectors."""
+    while True:
+        with suppress(Unavailable):
+            if await index.size() == total:
+                return
+        await asyncio.sleep(1)
+
+
+async def measured(ports: Ports, rated: Mapping[str, Mapping[str, int]], stub: Any, total: int) -> None:
     """Print one row a contestant."""
     index = MilvusSearchIndex(f"http://127.0.0.1:{ports.milvus}", "", "product_items", 384, "FLAT")
+    await whole(index, total)
     async with MeshChannel("product", "llm", f"127.0.0.1:{ports.llm}") as channel:
         embedder = LlmEmbedder(channel, "", 384)
 
         async def words(query: str) -> list[str]:
-            return list(await index.by_text(query, EVERYTHING, DEPTH))
+            return list(await index.by_words(query, EVERYTHING, DEPTH))
 
         async def meaning(query: str) -> list[str]:
             return list(await index.by_meaning((await embedder.query(query)).vectors[0], EVERYTHING, DEPTH))
@@ -261,7 +273,7 @@ async def bench(data: Path, folder: Path) -> None:
             if total < len(catalogue):
                 await imported(stub, catalogue)
             rated = ratings(data)
-            await measured(ports, rated, stub)
+            await measured(ports, rated, stub, len(catalogue))
             await timed(stub, list(rated))
         supervisor.stop()
         await running

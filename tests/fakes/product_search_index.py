@@ -34,12 +34,6 @@ class FakeSearchIndex:
         for product_id in ids:
             self.entries.pop(product_id, None)
 
-    async def by_heading(self, query: str, condition: ProductFilter, limit: int) -> dict[str, float]:
-        return self._by_words(query, condition, limit, "heading")
-
-    async def by_text(self, query: str, condition: ProductFilter, limit: int) -> dict[str, float]:
-        return self._by_words(query, condition, limit, "text")
-
     async def by_meaning(self, vector: Vector, condition: ProductFilter, limit: int) -> dict[str, float]:
         self._reach()
         scores = {
@@ -49,11 +43,11 @@ class FakeSearchIndex:
         }
         return {key: scores[key] for key in sorted(scores, key=lambda key: -scores[key])[:limit]}
 
-    def _by_words(self, query: str, condition: ProductFilter, limit: int, field: str) -> dict[str, float]:
+    async def by_words(self, query: str, condition: ProductFilter, limit: int) -> dict[str, float]:
         self._reach()
         asked = set(stems(query))
         scores = {
-            key: float(len(asked & set(stems(str(getattr(entry.document, field))))))
+            key: float(len(asked & set(stems(entry.document.text))))
             for key, entry in self.entries.items()
             if condition.keeps(entry.product)
         }

@@ -1,4 +1,4 @@
-"""The search index in Milvus: BM25 over two texts and vectors, with the filters' fields beside them.
+"""The search index in Milvus: BM25 over text, and vectors, with the filters' fields beside them.
 
 This service is the collection's only writer. A product without a vector holds a place-holder that no search by meaning
 looks at, so that it is found by words meanwhile.
@@ -27,7 +27,6 @@ _WRITE_SECONDS = 20.0
 _PAUSE_SECONDS = 1.0
 _NOBODY_ANSWERED = (0, 1, 2)
 _BM25 = {"bm25_k1": 1.2, "bm25_b": 0.5}
-_HEADING_BYTES = 8_192
 _TEXT_BYTES = 65_535
 
 
@@ -50,7 +49,10 @@ class MilvusSearchIndex:
         await self._client.close()
 
     async def ensure(self) -> bool:
-        """Make the collection when it is missing, or was cut off while it was being made; True when it was."""
+        """Make the collection when it is missing, cut off while it was being made, or of another version.
+
+        True when it was made: it is empty then.
+        """
         if await self._reached(self._client.has_collection(self._collection, timeout=5.0)):
             if await self._is_whole():
                 await self._reached(self._client.load_collection(self._collection, timeout=10.0))
@@ -67,9 +69,9 @@ class MilvusSearchIndex:
         return True
 
     async def _is_whole(self) -> bool:
-        """Return whether every index the searches need is there: a killed server may have lost the newest."""
+        """Return whether it has the indexes of this version, no more and no fewer: a killed server may lose some."""
         found: Any = await self._reached(self._client.list_indexes(self._collection, timeout=5.0))
-        return {"meaning", "heading_words", "text_words"} <= set(found)
+        return set(found) == {"meaning", "words"}
 
     async def size(self) -> int:
         """Return the number of entries."""
@@ -90,13 +92,9 @@ class MilvusSearchIndex:
         if ids:
             await self._reached(self._client.delete(self._collection, ids=list(ids), timeout=_WRITE_SECONDS))
 
-    async def by_heading(self, query: str, condition: ProductFilter, limit: int) -> dict[str, float]:
-        """Return BM25 scores of headings."""
-        return await self._search(query, "heading_words", "BM25", expression(condition), limit)
-
-    async def by_text(self, query: str, condition: ProductFilter, limit: int) -> dict[str, float]:
-        """Return BM25 scores of all text."""
-        return await self._search(query, "text_words", "BM25", expression(condition), limit)
+    async def by_words(self, query: str, condition: ProductFilter, limit: int) -> dict[str, float]:
+        """Return BM25 scores."""
+        return await self._search(query, "words", "BM25", expression(condition), limit)
 
     async def by_meaning(self, vector: Vector, condition: ProductFilter, limit: int) -> dict[str, float]:
         """Return cosines of the nearest vectors."""
@@ -147,7 +145,6 @@ class MilvusSearchIndex:
         embedded = entry.vector is not None and self._usable(entry.vector)
         return {
             "id": product.id,
-            "heading": _within(entry.document.heading, _HEADING_BYTES),
             "text": _within(entry.document.text, _TEXT_BYTES),
             "meaning": list(entry.vector) if embedded and entry.vector is not None else self._placeholder,
             "embedded": embedded,
@@ -164,17 +161,18 @@ class MilvusSearchIndex:
         schema = AsyncMilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=80)
         english = {"type": "english"}
-        for name, size in (("heading", _HEADING_BYTES), ("text", _TEXT_BYTES)):
-            schema.add_field(name, DataType.VARCHAR, max_length=size, enable_analyzer=True, analyzer_params=english)
-            schema.add_field(f"{name}_words", DataType.SPARSE_FLOAT_VECTOR)
-            schema.add_function(
-                Function(
-                    name=f"{name}_bm25",
-                    function_type=FunctionType.BM25,
-                    input_field_names=[name],
-                    output_field_names=[f"{name}_words"],
-                )
+        schema.add_field(
+            "text", DataType.VARCHAR, max_length=_TEXT_BYTES, enable_analyzer=True, analyzer_params=english
+        )
+        schema.add_field("words", DataType.SPARSE_FLOAT_VECTOR)
+        schema.add_function(
+            Function(
+                name="bm25",
+                function_type=FunctionType.BM25,
+                input_field_names=["text"],
+                output_field_names=["words"],
             )
+        )
         schema.add_field("meaning", DataType.FLOAT_VECTOR, dim=self._dimension)
         schema.add_field("category", DataType.VARCHAR, max_length=80)
         schema.add_field("brand", DataType.VARCHAR, max_length=512)
@@ -188,8 +186,7 @@ class MilvusSearchIndex:
     def _indexes(self) -> Any:
         indexes = AsyncMilvusClient.prepare_index_params()
         indexes.add_index("meaning", index_type=self._vector_index, metric_type="COSINE")
-        for name in ("heading_words", "text_words"):
-            indexes.add_index(name, index_type="SPARSE_INVERTED_INDEX", metric_type="BM25", params=_BM25)
+        indexes.add_index("words", index_type="SPARSE_INVERTED_INDEX", metric_type="BM25", params=_BM25)
         return indexes
 
 

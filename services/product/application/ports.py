@@ -201,12 +201,8 @@ class SearchIndex(Protocol):
         """Remove entries; unknown ones are no error."""
         ...
 
-    async def by_heading(self, query: str, condition: ProductFilter, limit: int) -> dict[str, float]:
-        """Return BM25 scores of headings."""
-        ...
-
-    async def by_text(self, query: str, condition: ProductFilter, limit: int) -> dict[str, float]:
-        """Return BM25 scores of all text."""
+    async def by_words(self, query: str, condition: ProductFilter, limit: int) -> dict[str, float]:
+        """Return BM25 scores."""
         ...
 
     async def by_meaning(self, vector: Vector, condition: ProductFilter, limit: int) -> dict[str, float]:

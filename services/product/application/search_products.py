@@ -96,20 +96,19 @@ class SearchProducts:
     async def _hits(self, query: str, conditions: Sequence[ProductFilter]) -> tuple[Hits, list[str]]:
         """Return what the searches found, and which of them were left out."""
         async with asyncio.TaskGroup() as group:
-            heading = group.create_task(_united([self._index.by_heading(query, one, WINDOW) for one in conditions]))
-            text = group.create_task(_united([self._index.by_text(query, one, WINDOW) for one in conditions]))
+            words = group.create_task(_united([self._index.by_words(query, one, WINDOW) for one in conditions]))
             meaning = group.create_task(self._meaning(query, conditions))
-        by_heading, by_text, by_meaning = heading.result(), text.result(), meaning.result()
-        if by_heading is None or by_text is None:
+        by_words, by_meaning = words.result(), meaning.result()
+        if by_words is None:
             return await self._without_index(query, conditions), [VECTORS, SEARCH_INDEX]
-        return Hits(by_heading, by_text, by_meaning or {}), [] if by_meaning is not None else [VECTORS]
+        return Hits(by_words, by_meaning or {}), [] if by_meaning is not None else [VECTORS]
 
     async def _without_index(self, query: str, conditions: Sequence[ProductFilter]) -> Hits:
         found: dict[str, float] = {}
         async with self._catalogue.reading() as reader:
             for condition in conditions:
                 found |= await reader.found_by_words(query, condition, WINDOW)
-        return Hits(heading={}, text=found, meaning={})
+        return Hits(found, {})
 
     async def _meaning(self, query: str, conditions: Sequence[ProductFilter]) -> dict[str, float] | None:
         try:

@@ -1,7 +1,8 @@
 """What a search puts first: words and meaning weighed together, exact names above both.
 
-Three searches feed it: words in headings, words anywhere, and meaning. Each brings scores of its own scale, which are
-made comparable against the best of the same search, so that what counts is how much weaker a hit is than the best one.
+Two searches feed it, by words and by meaning. Each brings scores of its own scale, which are made comparable against
+the best of the same search, so that what counts is how much weaker a hit is than the best one. The weights were chosen
+on rated searches (`bench/search_icecat.py`); a search of titles alone beside these two made every figure worse.
 """
 
 import math
@@ -15,20 +16,16 @@ from services.product.domain.product import Product
 # Products a search can be paged through.
 WINDOW = 300
 
-_HEADING_WEIGHT = 0.08
-_TEXT_WEIGHT = 0.42
-_MEANING_WEIGHT = 0.50
+_WORDS_WEIGHT = 0.45
+_MEANING_WEIGHT = 0.55
 # A product that meaning alone found must be this near to the query, and near to the best such product.
 MEANING_FLOOR = 0.36
 _MEANING_NEAR_BEST = 0.80
-# Where cosines of unrelated texts lie: below it there is no likeness to weigh.
-_MEANING_ZERO = 0.10
 # Words this much weaker than the best are chance: one common word out of several.
 _WORDS_NEAR_BEST = 0.30
 
 _SAME_CODE = 2.0
 _SAME_TITLE = 1.0
-_TITLE_HOLDS_ALL = 0.05
 _SAME_BRAND = 0.15
 _OUT_OF_STOCK = -0.03
 _POPULARITY = 0.02
@@ -37,15 +34,14 @@ _MOST_REVIEWS = 500
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """Scores by product id: BM25 of headings and of all text, and cosines."""
+    """Scores by product id: BM25, and cosines."""
 
-    heading: Mapping[str, float]
-    text: Mapping[str, float]
+    words: Mapping[str, float]
     meaning: Mapping[str, float]
 
     def ids(self) -> set[str]:
-        """Return every product any of the searches found."""
-        return {*self.heading, *self.text, *self.meaning}
+        """Return every product either search found."""
+        return {*self.words, *self.meaning}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +64,18 @@ class Ranked:
 
 def ranked(query: str, hits: Hits, candidates: Mapping[str, Candidate]) -> list[Ranked]:
     """Return what was found, best first; chance finds and unknown products are left out."""
-    heading, text = _against_best(hits.heading, 0.0), _against_best(hits.text, 0.0)
-    meaning = _against_best(hits.meaning, _MEANING_ZERO)
+    words, meaning = _against_best(hits.words), _against_best(hits.meaning)
     floor = max(MEANING_FLOOR, max(hits.meaning.values(), default=0.0) * _MEANING_NEAR_BEST)
     asked = _Query(query)
     found = []
     for product_id in hits.ids() & candidates.keys():
-        by_words = max(heading.get(product_id, 0.0), text.get(product_id, 0.0)) >= _WORDS_NEAR_BEST
+        by_words = words.get(product_id, 0.0) >= _WORDS_NEAR_BEST
         by_meaning = hits.meaning.get(product_id, 0.0) >= floor
         boost = asked.boost(candidates[product_id])
         if not (by_words or by_meaning or boost >= _SAME_TITLE):
             continue
         score = (
-            _HEADING_WEIGHT * heading.get(product_id, 0.0)
-            + _TEXT_WEIGHT * text.get(product_id, 0.0)
+            _WORDS_WEIGHT * words.get(product_id, 0.0)
             + _MEANING_WEIGHT * meaning.get(product_id, 0.0)
             + boost
             + _standing(candidates[product_id])
@@ -125,22 +119,17 @@ class _Query:
         boost = 0.0
         if any(fold(code) == self._whole for code in candidate.codes):
             boost += _SAME_CODE
-        title = stems(candidate.product.title)
-        if self._stems and title == self._stems:
+        if self._stems and stems(candidate.product.title) == self._stems:
             boost += _SAME_TITLE
-        elif self._stems and set(self._stems) <= set(title):
-            boost += _TITLE_HOLDS_ALL
         brand = stems(candidate.product.brand)
         if brand and f" {' '.join(brand)} " in f" {self._joined} ":
             boost += _SAME_BRAND
         return boost
 
 
-def _against_best(scores: Mapping[str, float], zero: float) -> dict[str, float]:
-    best = max(scores.values(), default=0.0) - zero
-    if best <= 0:
-        return {}
-    return {key: max(0.0, (score - zero) / best) for key, score in scores.items()}
+def _against_best(scores: Mapping[str, float]) -> dict[str, float]:
+    best = max(scores.values(), default=0.0)
+    return {key: max(0.0, score / best) for key, score in scores.items()} if best > 0 else {}
 
 
 def _standing(candidate: Candidate) -> float:

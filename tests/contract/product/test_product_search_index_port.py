@@ -55,8 +55,8 @@ async def test_index_is_made_once(index: SearchIndex) -> None:
 
 async def test_words_and_meaning_find_what_has_them(index: SearchIndex) -> None:
     await filled(index)
-    assert list(await index.by_heading("slipper", ProductFilter(), 10)) == ["harbour-slippers"]
-    assert "mug" in await index.by_text("garden mugs", ProductFilter(), 10)
+    assert list(await index.by_words("slipper", ProductFilter(), 10)) == ["harbour-slippers"]
+    assert "mug" in await index.by_words("garden mugs", ProductFilter(), 10)
     nearest = await index.by_meaning(vector_of("toasty feet wool"), ProductFilter(), 10)
     assert max(nearest, key=lambda key: nearest[key]) == "harbour-slippers"
     assert all(-1.001 <= cosine <= 1.001 for cosine in nearest.values())
@@ -65,7 +65,7 @@ async def test_words_and_meaning_find_what_has_them(index: SearchIndex) -> None:
 async def test_unknown_words_find_nothing(index: SearchIndex) -> None:
     await filled(index)
     for query in ("zxqv", "the", "?!", "'\"\\"):
-        assert await index.by_text(query, ProductFilter(), 10) == {}
+        assert await index.by_words(query, ProductFilter(), 10) == {}
 
 
 @pytest.mark.parametrize(
@@ -86,20 +86,20 @@ async def test_unknown_words_find_nothing(index: SearchIndex) -> None:
 async def test_filters_keep_what_they_say(index: SearchIndex, condition: ProductFilter, kept: set[str]) -> None:
     await filled(index)
     assert set(await index.by_meaning(vector_of("things"), condition, 10)) == kept
-    assert set(await index.by_text("slippers mug boots", condition, 10)) == kept
+    assert set(await index.by_words("slippers mug boots", condition, 10)) == kept
 
 
 async def test_entry_is_replaced_not_doubled(index: SearchIndex) -> None:
     await filled(index)
     await index.upsert([entry(replace(MUG, title="Clay pot"))])
     assert await index.size() == 3
-    assert "mug" in await index.by_heading("pot", ProductFilter(), 10)
-    assert await index.by_heading("garden", ProductFilter(), 10) == {}
+    assert "mug" in await index.by_words("pot", ProductFilter(), 10)
+    assert await index.by_words("garden", ProductFilter(), 10) == {}
 
 
 async def test_entry_without_a_vector_is_found_by_words_only(index: SearchIndex) -> None:
     await index.upsert([entry(SLIPPERS, embedded=False)])
-    assert list(await index.by_text("slippers", ProductFilter(), 10)) == ["harbour-slippers"]
+    assert list(await index.by_words("slippers", ProductFilter(), 10)) == ["harbour-slippers"]
     assert await index.by_meaning(vector_of("slippers"), ProductFilter(), 10) == {}
 
 
@@ -127,7 +127,7 @@ async def test_server_that_is_away_is_unavailable_and_not_waited_for_twice() -> 
     away = MilvusSearchIndex("http://127.0.0.1:9", "", "items", DIMENSION, "FLAT")
     for _ in range(2):
         with pytest.raises(Unavailable):
-            await away.by_text("mug", ProductFilter(), 10)
+            await away.by_words("mug", ProductFilter(), 10)
     await away.close()
 
 

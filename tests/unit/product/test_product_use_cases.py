@@ -237,7 +237,7 @@ async def test_renamed_department_is_indexed_again(rig: Rig) -> None:
     await rig.do.import_categories([Category("footwear", "Things for feet"), Category("table", "Table")])
     assert rig.catalogue.shelves.marks.keys() == {"a"}
     await rig.indexing.pending()
-    assert "Things for feet" in rig.index.entries["a"].document.heading
+    assert "Things for feet" in rig.index.entries["a"].document.text
 
 
 async def test_search_without_vectors_says_so(rig: Rig) -> None:
