@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from local import credentials, doctor, seed, stack
+from local.reservation import reserved
 from local.screen import Screen
 from local.settings import LocalSettings
 from local.supervisor import GivenUp, Supervisor
@@ -40,6 +41,7 @@ async def _run(settings: LocalSettings, console: Console, exit_when_ready: bool)
         ready = asyncio.Event()
         async with AsyncExitStack() as leaving:
             leaving.callback(_remove, pid_file)
+            leaving.enter_context(reserved(settings.ports().values()))
             pid_file.write_text(str(os.getpid()))
             _on_signals(supervisor.stop)
             try:
