@@ -502,7 +502,7 @@ export interface components {
              * @default ok
              * @constant
              */
-            status: "ok";
+            status?: "ok";
         };
         /**
          * Answer
@@ -686,14 +686,14 @@ export interface components {
              * @default warm
              * @enum {string}
              */
-            tone: "warm" | "plain" | "lively";
+            tone?: "warm" | "plain" | "lively";
             /** Keywords */
             keywords?: string[];
             /**
              * Target Words
              * @default 80
              */
-            target_words: number;
+            target_words?: number;
         };
         /**
          * Draft
@@ -704,28 +704,28 @@ export interface components {
              * Title
              * @default
              */
-            title: string;
+            title?: string;
             /**
              * Subtitle
              * @default
              */
-            subtitle: string;
+            subtitle?: string;
             /**
              * Description
              * @default
              */
-            description: string;
+            description?: string;
             /**
              * Brand
              * @default
              */
-            brand: string;
+            brand?: string;
             list_price?: components["schemas"]["Money"] | null;
             /**
              * Stock Quantity
              * @default 0
              */
-            stock_quantity: number;
+            stock_quantity?: number;
             /** Attributes */
             attributes?: {
                 [key: string]: string;
@@ -737,12 +737,12 @@ export interface components {
              * @default active
              * @enum {string}
              */
-            state: "active" | "draft" | "archived";
+            state?: "active" | "draft" | "archived";
             /**
              * Delivery Note
              * @default
              */
-            delivery_note: string;
+            delivery_note?: string;
             /** Category Id */
             category_id?: string | "" | null;
             price?: components["schemas"]["Money"] | null;
@@ -1113,23 +1113,23 @@ export interface components {
              * Subtitle
              * @default
              */
-            subtitle: string;
+            subtitle?: string;
             /**
              * Description
              * @default
              */
-            description: string;
+            description?: string;
             /**
              * Brand
              * @default
              */
-            brand: string;
+            brand?: string;
             list_price?: components["schemas"]["Money"] | null;
             /**
              * Stock Quantity
              * @default 0
              */
-            stock_quantity: number;
+            stock_quantity?: number;
             /** Attributes */
             attributes?: {
                 [key: string]: string;
@@ -1141,12 +1141,12 @@ export interface components {
              * @default active
              * @enum {string}
              */
-            state: "active" | "draft" | "archived";
+            state?: "active" | "draft" | "archived";
             /**
              * Delivery Note
              * @default
              */
-            delivery_note: string;
+            delivery_note?: string;
             /**
              * Id
              * @description Chosen by the caller; generated when absent.
@@ -1179,28 +1179,28 @@ export interface components {
              * Title
              * @default unchanged
              */
-            title: string;
+            title?: string;
             /**
              * Subtitle
              * @default
              */
-            subtitle: string;
+            subtitle?: string;
             /**
              * Description
              * @default
              */
-            description: string;
+            description?: string;
             /**
              * Brand
              * @default
              */
-            brand: string;
+            brand?: string;
             list_price?: components["schemas"]["Money"] | null;
             /**
              * Stock Quantity
              * @default 0
              */
-            stock_quantity: number;
+            stock_quantity?: number;
             /** Attributes */
             attributes?: {
                 [key: string]: string;
@@ -1212,24 +1212,24 @@ export interface components {
              * @default active
              * @enum {string}
              */
-            state: "active" | "draft" | "archived";
+            state?: "active" | "draft" | "archived";
             /**
              * Delivery Note
              * @default
              */
-            delivery_note: string;
+            delivery_note?: string;
             /**
              * Category Id
              * @default unchanged
              */
-            category_id: string;
+            category_id?: string;
             /**
              * @default {
              *       "currency": "EUR",
              *       "minor": 0
              *     }
              */
-            price: components["schemas"]["Money"];
+            price?: components["schemas"]["Money"];
             /**
              * Etag
              * @description Refuses to overwrite somebody else's edit when it is not the current one.
@@ -1518,13 +1518,13 @@ export interface components {
              * @description The fields at fault.
              * @default null
              */
-            errors: components["schemas"]["FieldProblem"][] | null;
+            errors?: components["schemas"]["FieldProblem"][] | null;
             /**
              * Retry After Seconds
              * @description When another try makes sense.
              * @default null
              */
-            retry_after_seconds: number | null;
+            retry_after_seconds?: number | null;
         };
     };
     responses: never;

@@ -1,199 +1,44 @@
-/** Shapes the edge sends and takes, by hand until they are generated from its OpenAPI document. */
+/** Names for what the edge sends and takes; the shapes are generated from its OpenAPI document. */
+import type { components, operations } from "@/api/schema";
 
-export interface Money {
-  currency: string;
-  minor: number;
-}
+type Schemas = components["schemas"];
 
-export interface Problem {
-  type: string;
-  title: string;
-  status: number;
-  detail: string;
-  reason: string;
-  request_id: string;
-  errors?: { field: string; message: string }[];
-  retry_after_seconds?: number;
-}
+export type Money = Schemas["Money"];
+export type Problem = Schemas["Problem"];
+export type User = Schemas["User"];
+export type Session = Schemas["Session"];
 
-export type Role = "shopper" | "admin";
+export type Category = Schemas["Category"];
+export type Categories = Schemas["Categories"];
+export type Product = Schemas["Product"];
+export type ProductState = Product["state"];
+export type ProductInput = Schemas["ProductInput"];
+export type ProductPatch = Schemas["ProductPatch"];
+export type Facet = Schemas["Facet"];
+export type FacetField = Facet["field"];
+/** A page of a list, or of a search, which says more. */
+export type ProductPage = Schemas["ProductPage"] &
+  Partial<Pick<Schemas["SearchPage"], "degraded" | "understood_as">>;
+export type Review = Schemas["Review"];
+export type ReviewPage = Schemas["ReviewPage"];
+export type Aspect = Schemas["Aspect"];
 
-export interface User {
-  id: string;
-  email: string;
-  name: string;
-  role: Role;
-}
+export type Placement = operations["list_recommendations"]["parameters"]["query"]["placement"];
+export type Shelf = Schemas["Shelf"];
+export type Recommendations = Schemas["Recommendations"];
 
-export interface Session {
-  access_token: string;
-  refresh_token: string;
-  expires_in: number;
-  user: User;
-}
+export type ShopEvent = Schemas["Event"];
+export type EventType = ShopEvent["type"];
 
-export interface Category {
-  id: string;
-  title: string;
-  blurb: string;
-  tint: string;
-  product_count: number;
-}
+export type Citation = Schemas["Citation"];
+export type Message = Schemas["Message"];
+export type ChatSession = Schemas["ChatSession"];
 
-export interface Picture {
-  uri: string;
-  alt_text: string;
-  width: number;
-  height: number;
-}
+export type ArticleSummary = Schemas["ArticleSummary"];
+export type Articles = Schemas["Articles"];
+export type Article = Schemas["Article"];
 
-export type ProductState = "active" | "draft" | "archived";
-export type AttributeValue = string | number | boolean | string[];
-
-export interface Product {
-  id: string;
-  title: string;
-  subtitle: string;
-  description: string;
-  category: { id: string; title: string; tint: string };
-  brand: string;
-  price: Money;
-  list_price: Money | null;
-  stock_quantity: number;
-  attributes: Record<string, AttributeValue>;
-  tags: string[];
-  images: Picture[];
-  rating: { average: number; review_count: number };
-  state: ProductState;
-  create_time: string;
-  update_time: string;
-  etag: string;
-  delivery_note: string;
-  match?: ("words" | "meaning")[];
-}
-
-export interface ProductInput {
-  id?: string;
-  title: string;
-  subtitle: string;
-  description: string;
-  category_id: string;
-  brand: string;
-  price: Money;
-  list_price?: Money | null;
-  stock_quantity: number;
-  attributes: Record<string, AttributeValue>;
-  tags: string[];
-  state: ProductState;
-  delivery_note: string;
-}
-
-export type FacetField = "category" | "brand" | "price" | "rating" | "availability";
-
-export interface Facet {
-  field: FacetField;
-  values: { value: string; label: string; count: number }[];
-}
-
-export interface ProductPage {
-  products: Product[];
-  next_page_token: string;
-  total_size: number;
-  facets: Facet[];
-  degraded?: string[];
-  understood_as?: string;
-}
-
-export interface Review {
-  id: string;
-  author: string;
-  rating: number;
-  title: string;
-  body: string;
-  verified_purchase: boolean;
-  create_time: string;
-}
-
-export interface Aspect {
-  aspect: string;
-  positive_count: number;
-  negative_count: number;
-  quote: string;
-  review_id: string;
-}
-
-export interface ReviewPage {
-  reviews: Review[];
-  next_page_token: string;
-  rating: { average: number; review_count: number };
-  star_counts: number[];
-  aspects: Aspect[];
-}
-
-export type Placement = "home" | "product" | "basket";
-
-export interface Shelf {
-  id: string;
-  title: string;
-  anchor_product_id: string | null;
-  items: { product: Product; reason: string }[];
-}
-
-export interface RecommendationAnswer {
-  shelves: Shelf[];
-  degraded: string[];
-  cached: boolean;
-}
-
-export type EventType =
-  | "page_view"
-  | "product_view"
-  | "search"
-  | "add_to_cart"
-  | "purchase"
-  | "recommendation_click"
-  | "chat_message";
-
-export interface ShopEvent {
-  event_id: string;
-  type: EventType;
-  session_id: string;
-  product_id?: string;
-  query?: string;
-  result_count?: number;
-  quantity?: number;
-  value?: Money;
-  placement?: string;
-  event_time?: string;
-}
-
-export interface Citation {
-  index: number;
-  article_id: string;
-  title: string;
-  section: string;
-  passage: string;
-}
-
-export type MessageState = "streaming" | "complete" | "interrupted" | "failed";
-
-export interface Message {
-  id: string;
-  author: "shopper" | "assistant";
-  text: string;
-  citations: Citation[];
-  products: Product[];
-  degraded: string[];
-  state: MessageState;
-  create_time: string;
-}
-
-export interface ChatSession {
-  id: string;
-  title: string;
-  messages: Message[];
-}
-
+/** What the assistant's socket sends. OpenAPI has no words for sockets, so these stand here by hand. */
 export type ChatFrame =
   | { type: "ready"; session_id: string }
   | { type: "started"; request_id: string; question_id: string; answer_id: string }
@@ -204,14 +49,3 @@ export type ChatFrame =
   | { type: "finished"; message: Message }
   | { type: "error"; problem: Problem }
   | { type: "pong" };
-
-export interface ArticleSummary {
-  id: string;
-  title: string;
-  topic: string;
-  update_time: string;
-}
-
-export interface Article extends ArticleSummary {
-  body: string;
-}

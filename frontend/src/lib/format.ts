@@ -1,4 +1,4 @@
-import type { AttributeValue, Money } from "@/api/types";
+import type { Money } from "@/api/types";
 import { terms } from "@/config/env";
 
 const moneyFormats = new Map<string, Intl.NumberFormat>();
@@ -87,13 +87,6 @@ export function plural(count: number, one: string, many: string): string {
 export function labelOf(key: string): string {
   const words = key.replace(/[_-]+/g, " ").trim();
   return words.charAt(0).toUpperCase() + words.slice(1);
-}
-
-export function attributeText(value: AttributeValue): string {
-  if (Array.isArray(value)) return value.join(", ");
-  if (typeof value === "boolean") return value ? "Yes" : "No";
-  if (typeof value === "number") return formatNumber(value);
-  return value;
 }
 
 /** The tint a category names, as a CSS value; an unknown name falls back to the first. */

@@ -1,8 +1,8 @@
-import type { Product, ProductInput } from "@/api/types";
+import type { Product, ProductPatch } from "@/api/types";
 import { endpoints } from "@/config/paths";
 import { patch } from "@/lib/http";
 
-export type ProductChange = Partial<ProductInput>;
+export type ProductChange = Omit<ProductPatch, "etag">;
 
 /** With an etag the change is refused when somebody else was quicker. */
 export const updateProduct = (id: string, change: ProductChange, etag?: string): Promise<Product> =>

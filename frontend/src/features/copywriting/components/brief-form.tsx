@@ -3,7 +3,7 @@ import type { DescriptionRequest, Tone } from "@/api/staff-types";
 import type { Product } from "@/api/types";
 import { Button } from "@/components/ui/button";
 import { Field } from "@/components/ui/field";
-import { attributeText, labelOf } from "@/lib/format";
+import { labelOf } from "@/lib/format";
 
 interface BriefFormProps {
   product: Product;
@@ -92,10 +92,7 @@ function Facts({ product }: { product: Product }) {
   const facts: [string, string][] = [
     ["Department", product.category.title],
     ["Maker", product.brand],
-    ...Object.entries(product.attributes).map(([key, value]): [string, string] => [
-      labelOf(key),
-      attributeText(value),
-    ]),
+    ...Object.entries(product.attributes).map(([key, value]): [string, string] => [labelOf(key), value]),
   ];
   return (
     <div>

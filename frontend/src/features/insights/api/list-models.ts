@@ -1,10 +1,10 @@
 import { queryOptions } from "@tanstack/react-query";
-import type { Model } from "@/api/staff-types";
+import type { Models } from "@/api/staff-types";
 import { endpoints } from "@/config/paths";
 import { get } from "@/lib/http";
 
 export const modelsQuery = queryOptions({
   queryKey: ["models"],
-  queryFn: async ({ signal }) => (await get<{ models: Model[] }>(endpoints.models, { signal })).models,
+  queryFn: async ({ signal }) => (await get<Models>(endpoints.models, { signal })).models,
   refetchInterval: 30_000,
 });

@@ -7,7 +7,6 @@ const IS_MINOR = /_minor$/;
 /** A cell as a number to draw; money counts in whole units. */
 export function numberOf(cell: Cell | undefined, column = ""): number {
   if (typeof cell === "number") return IS_MINOR.test(column) ? cell / 100 : cell;
-  if (typeof cell === "object" && cell !== null) return cell.minor / 100;
   const parsed = Number(cell);
   return Number.isFinite(parsed) ? parsed : 0;
 }
@@ -18,7 +17,6 @@ const IS_DAY = /^\d{4}-\d{2}-\d{2}/;
 /** A cell as words to read. */
 export function textOf(cell: Cell | undefined, column = ""): string {
   if (cell === null || cell === undefined) return "–";
-  if (typeof cell === "object") return formatMoney(cell);
   if (typeof cell === "string") return IS_DAY.test(cell) ? formatDay(cell) : cell;
   if (IS_MINOR.test(column)) return formatMoney({ currency: terms.currency, minor: cell });
   if (IS_SHARE.test(column) && cell <= 1) return formatPercent(cell);
@@ -45,13 +43,7 @@ export const columnLabel = (column: string): string =>
 export function drawable(report: Report): number[] {
   return report.columns
     .map((_, index) => index)
-    .filter(
-      (index) =>
-        index > 0 &&
-        report.rows.some(
-          (row) => typeof row[index] === "number" || (typeof row[index] === "object" && row[index] !== null),
-        ),
-    );
+    .filter((index) => index > 0 && report.rows.some((row) => typeof row[index] === "number"));
 }
 
 export interface Change {

@@ -1,5 +1,5 @@
 import { queryOptions } from "@tanstack/react-query";
-import type { Placement, RecommendationAnswer } from "@/api/types";
+import type { Placement, Recommendations } from "@/api/types";
 import { endpoints } from "@/config/paths";
 import { get } from "@/lib/http";
 
@@ -14,7 +14,7 @@ export const shelvesQuery = ({ placement, productId, basket, pageSize = 8 }: She
   queryOptions({
     queryKey: ["shelves", placement, productId ?? "", basket ?? [], pageSize],
     queryFn: ({ signal }) =>
-      get<RecommendationAnswer>(endpoints.recommendations, {
+      get<Recommendations>(endpoints.recommendations, {
         signal,
         params: { placement, product_id: productId, basket, page_size: pageSize },
       }),
