@@ -87,11 +87,18 @@ def copy_request_of(body: schemas.DescriptionRequest) -> pb.WriteProductCopyRequ
 
 
 def facets_of(facets: Iterable[pb.Facet]) -> list[schemas.Facet]:
-    """Return the ways of narrowing a list."""
+    """Return the ways of narrowing a list; each value is what the filter of its field takes."""
     return [
         schemas.Facet(
             field=cast(Any, facet.field),
-            values=[schemas.FacetValue(value=v.value, label=v.label, count=v.count) for v in facet.values],
+            values=[
+                schemas.FacetValue(
+                    value=last_part(v.value) if facet.field == "category" else v.value,
+                    label=v.label,
+                    count=v.count,
+                )
+                for v in facet.values
+            ],
         )
         for facet in facets
     ]

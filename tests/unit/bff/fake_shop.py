@@ -95,9 +95,13 @@ class Products(product_grpc.ProductServiceServicer):
 
     async def ListProducts(self, request: Any, context: Any) -> Any:
         self.shop.note("ListProducts", request)
-        facet = product.Facet(field="brand", values=[product.FacetValue(value="Harbour", label="Harbour", count=3)])
+        values = {"brand": ("Salt/Rope", "Salt/Rope"), "category": ("categories/footwear", "Footwear")}
+        facets = [
+            product.Facet(field=field, values=[product.FacetValue(value=value, label=label, count=3)])
+            for field, (value, label) in values.items()
+        ]
         found = list(self.shop.products.values())[:3]
-        return product.ListProductsResponse(products=found, next_page_token="more", total_size=3, facets=[facet])
+        return product.ListProductsResponse(products=found, next_page_token="more", total_size=3, facets=facets)
 
     async def SearchProducts(self, request: Any, context: Any) -> Any:
         self.shop.note("SearchProducts", request)
