@@ -75,11 +75,11 @@ $(STATE)/servers: $(STATE)/venv requirements/servers.lock
 
 $(STATE)/node: frontend/package-lock.json | $(STATE)/tools
 	@$(SAY) "Installing the front end's packages …"
-	@cd frontend && npm ci --silent --no-audit --no-fund
+	@cd frontend && npm ci --loglevel=error --no-audit --no-fund >/dev/null
 	@touch $@
 
 $(STATE)/buf: checks/package-lock.json | $(STATE)/tools
-	@cd checks && npm ci --silent --no-audit --no-fund
+	@cd checks && npm ci --loglevel=error --no-audit --no-fund >/dev/null
 	@touch $@
 
 FRONTEND_SOURCES := $(shell find frontend/src frontend/public frontend/index.html frontend/vite.config.ts -type f 2>/dev/null)
