@@ -4,6 +4,7 @@ import logging
 import re
 import time
 import uuid
+from http import HTTPStatus
 from typing import Any, cast
 
 from opentelemetry import propagate, trace
@@ -100,9 +101,11 @@ class Edge:
         headers["X-Frame-Options"] = "DENY"
         if scope.get("scheme") == "https":
             headers["Strict-Transport-Security"] = "max-age=31536000"
-        is_page = headers.get("content-type", "").startswith("text/html")
-        policy = self._page_policy(scope) if is_page else "default-src 'none'; frame-ancestors 'none'; sandbox"
-        headers.setdefault("Content-Security-Policy", policy)
+        # Headers of a 304 replace those a browser kept, and it does not say whether that was a page.
+        if message["status"] != HTTPStatus.NOT_MODIFIED:
+            is_page = headers.get("content-type", "").startswith("text/html")
+            policy = self._page_policy(scope) if is_page else "default-src 'none'; frame-ancestors 'none'; sandbox"
+            headers.setdefault("Content-Security-Policy", policy)
         if scope["path"].startswith(("/api/", "/v1/")):
             headers.setdefault("Cache-Control", "no-store")
 

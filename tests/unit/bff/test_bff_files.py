@@ -41,6 +41,14 @@ async def test_every_page_is_the_front_ends_page(bff: Bff, path: str) -> None:
     assert "unsafe" not in policy
 
 
+async def test_page_that_did_not_change_keeps_its_policy(bff: Bff) -> None:
+    first = await bff.client.get("/", headers=PAGE)
+    again = await bff.client.get("/", headers={**PAGE, "If-None-Match": first.headers["etag"]})
+    assert again.status_code == 304
+    # A browser would put it in the place of the page's own, and show nothing.
+    assert "content-security-policy" not in again.headers
+
+
 async def test_strange_host_does_not_reach_the_policy(bff: Bff) -> None:
     answer = await bff.client.get("/", headers={**PAGE, "Host": "x; script-src *"})
     assert "script-src *" not in answer.headers["content-security-policy"]
