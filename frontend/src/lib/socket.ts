@@ -19,6 +19,7 @@ export class ReturningSocket {
   private socket: WebSocket | null = null;
   private attempts = 0;
   private wanted = false;
+  private state: SocketState = "closed";
   private heardAt = 0;
   private heartbeat: ReturnType<typeof setInterval> | undefined;
   private comeback: ReturnType<typeof setTimeout> | undefined;
@@ -31,8 +32,9 @@ export class ReturningSocket {
     });
   }
 
+  /** Both doors are open and the other side has spoken. */
   get isOpen(): boolean {
-    return this.socket?.readyState === WebSocket.OPEN;
+    return this.state === "open" && this.socket?.readyState === WebSocket.OPEN;
   }
 
   open(): void {
@@ -56,7 +58,7 @@ export class ReturningSocket {
   private connect(): void {
     clearTimeout(this.comeback);
     if (this.socket && this.socket.readyState <= WebSocket.OPEN) return;
-    this.options.onState("connecting");
+    this.enter("connecting");
     const socket = new WebSocket(this.options.address());
     this.socket = socket;
     socket.onopen = () => this.opened();
@@ -66,7 +68,6 @@ export class ReturningSocket {
 
   private opened(): void {
     this.heardAt = Date.now();
-    this.options.onState("open");
     clearInterval(this.heartbeat);
     this.heartbeat = setInterval(() => {
       if (Date.now() - this.heardAt > SILENCE_MS) this.socket?.close(4000);
@@ -76,6 +77,7 @@ export class ReturningSocket {
 
   private heard(data: unknown): void {
     // Only words count as a connection: one that is opened and closed at once keeps waiting longer.
+    if (this.state !== "open") this.enter("open");
     this.attempts = 0;
     this.heardAt = Date.now();
     if (typeof data !== "string") return;
@@ -99,6 +101,11 @@ export class ReturningSocket {
   private settle(state: SocketState): void {
     clearInterval(this.heartbeat);
     this.socket = null;
+    this.enter(state);
+  }
+
+  private enter(state: SocketState): void {
+    this.state = state;
     this.options.onState(state);
   }
 }

@@ -46,7 +46,7 @@ function QuestionForm({ asked }: { asked: string }) {
         size={18}
       />
       <input
-        className="h-11 w-full rounded-full bg-sunk pr-4 pl-11 transition-colors hover:bg-line/60 focus:bg-surface"
+        className="h-11 w-full rounded-full bg-sunk pr-4 pl-11 text-ellipsis transition-colors hover:bg-line/60 focus:bg-surface"
         data-testid="search-input"
         enterKeyHint="search"
         id="search"

@@ -1,5 +1,5 @@
-import { useState } from "react";
-import { Link, NavLink } from "react-router";
+import { useEffect, useRef, useState, type ReactNode } from "react";
+import { Link, NavLink, useLocation } from "react-router";
 import { useQuery } from "@tanstack/react-query";
 import { SearchForm } from "@/app/storefront/search-form";
 import { ThemeToggle } from "@/components/layouts/theme-toggle";
@@ -18,7 +18,15 @@ export function SiteHeader() {
   return (
     <header className="sticky top-0 z-30 bg-paper">
       <div className="page flex flex-wrap items-center gap-x-1 pb-3 @3xl:h-18 @3xl:flex-nowrap @3xl:gap-x-8 @3xl:pb-0">
-        <DepartmentMenu />
+        <div className="-ml-3 @3xl:hidden">
+          <DepartmentMenu>
+            {(open) => (
+              <Button aria-label="Departments" onClick={open} size="icon" tone="quiet">
+                <Icon name="menu" />
+              </Button>
+            )}
+          </DepartmentMenu>
+        </div>
         <Wordmark />
         <div className="order-last flex w-full justify-center @3xl:order-none @3xl:w-auto @3xl:flex-1">
           <SearchForm />
@@ -39,38 +47,63 @@ export function SiteHeader() {
 
 function DepartmentLine() {
   const { data } = useQuery(categoriesQuery);
+  const { pathname } = useLocation();
+  const line = useRef<HTMLUListElement>(null);
+  // The department you are in is never the one that is cut off.
+  useEffect(() => {
+    const list = line.current;
+    const here = list?.querySelector<HTMLElement>("[aria-current=page]");
+    if (list && here) list.scrollLeft = here.offsetLeft - (list.clientWidth - here.offsetWidth) / 2;
+  }, [pathname, data]);
   return (
     <nav aria-label="Departments" className="hidden border-b border-line @3xl:block">
-      <ul className="page flex h-11 items-center gap-5 overflow-x-auto text-sm [mask-image:linear-gradient(to_right,black_calc(100%-32px),transparent)] [scrollbar-width:none]">
-        {data?.map((category) => (
-          <li className="shrink-0" key={category.id}>
-            <NavLink
-              className={({ isActive }) =>
-                cx(
-                  "border-b-2 py-2.5 transition-colors hover:text-ink",
-                  isActive ? "border-ember text-ink" : "border-transparent text-muted",
-                )
-              }
-              to={pages.category(category.id)}
+      <div className="page flex h-11 items-center gap-5 text-sm">
+        <ul
+          ref={line}
+          className="relative flex h-full min-w-0 flex-1 items-center gap-5 overflow-x-auto pr-8 [mask-image:linear-gradient(to_right,black_calc(100%-48px),transparent)] [scrollbar-width:none]"
+        >
+          {data?.map((category) => (
+            <li className="shrink-0" key={category.id}>
+              <NavLink
+                className={({ isActive }) =>
+                  cx(
+                    "border-b-2 py-2.5 transition-colors hover:text-ink",
+                    isActive ? "border-ember text-ink" : "border-transparent text-muted",
+                  )
+                }
+                to={pages.category(category.id)}
+              >
+                {category.title}
+              </NavLink>
+            </li>
+          ))}
+        </ul>
+        {/* More than fit on the line: all of them are one press away. */}
+        <DepartmentMenu>
+          {(open) => (
+            <button
+              className="inline-flex h-11 shrink-0 items-center gap-2 font-medium decoration-line-strong underline-offset-4 hover:underline"
+              onClick={open}
+              type="button"
             >
-              {category.title}
-            </NavLink>
-          </li>
-        ))}
-      </ul>
+              <Icon name="menu" size={16} />
+              All departments
+            </button>
+          )}
+        </DepartmentMenu>
+      </div>
     </nav>
   );
 }
 
-function DepartmentMenu() {
+/** Every department in a sheet, opened by whatever stands for it where it is put. */
+function DepartmentMenu({ children }: { children: (open: () => void) => ReactNode }) {
   const [open, setOpen] = useState(false);
   const { data } = useQuery(categoriesQuery);
   const close = () => setOpen(false);
   return (
-    <div className="-ml-3 @3xl:hidden">
-      <Button aria-label="Departments" onClick={() => setOpen(true)} size="icon" tone="quiet">
-        <Icon name="menu" />
-      </Button>
+    <>
+      {children(() => setOpen(true))}
       <Sheet onClose={close} open={open} side="left" title="Departments">
         <ul>
           {data?.map((category) => (
@@ -93,7 +126,7 @@ function DepartmentMenu() {
           <ThemeToggle />
         </div>
       </Sheet>
-    </div>
+    </>
   );
 }
 
@@ -120,13 +153,13 @@ function AssistantToggle() {
     <Button
       aria-expanded={open}
       aria-label="Ask the shop"
-      className="min-w-11 px-0! @5xl:px-4!"
+      className="min-w-11 gap-1.5! px-2! @5xl:px-4!"
       data-testid="assistant-toggle"
       onClick={() => setOpen(!open)}
       tone="quiet"
     >
-      <Icon name="lantern" />
-      <span className="hidden @5xl:inline">Ask</span>
+      <Icon name="speech" />
+      <span className="hidden @md:inline">Ask</span>
     </Button>
   );
 }

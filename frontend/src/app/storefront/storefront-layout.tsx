@@ -26,7 +26,11 @@ export function StorefrontLayout() {
         <OfflineBanner />
         <SiteHeader />
         <main
-          className={cx("flex-1 transition-opacity", navigation.state === "loading" && "opacity-60")}
+          // Never shorter than the window: the footer stays below it while a page is still on its way.
+          className={cx(
+            "min-h-dvh flex-1 transition-opacity",
+            navigation.state === "loading" && "opacity-60",
+          )}
           id="content"
           tabIndex={-1}
         >

@@ -17,10 +17,12 @@ interface SceneProps {
   ground: string;
   backdrop?: "sun" | "arch" | "none";
   className?: string;
+  /** Above the fold pictures are wanted at once, elsewhere when they come near. */
+  eager?: boolean;
 }
 
 /** Objects on a floor in front of a wall: decoration, so it is silent to readers. */
-export function Scene({ props, ground, backdrop = "none", className }: SceneProps) {
+export function Scene({ props, ground, backdrop = "none", className, eager = false }: SceneProps) {
   return (
     <div
       aria-hidden="true"
@@ -43,8 +45,12 @@ export function Scene({ props, ground, backdrop = "none", className }: SceneProp
         >
           <img
             alt=""
+            decoding="async"
+            height={256}
+            loading={eager ? "eager" : "lazy"}
             src={prop.picture}
             style={prop.turn ? { rotate: `${String(prop.turn)}deg` } : undefined}
+            width={256}
           />
         </div>
       ))}

@@ -5,7 +5,7 @@ import { EmptyNote, ErrorNote } from "@/components/ui/notes";
 import { Icon } from "@/components/ui/icon";
 import { Sheet } from "@/components/ui/sheet";
 import { Skeleton } from "@/components/ui/skeleton";
-import { adminProductsQuery } from "@/features/catalog/api/admin-products";
+import { adminProductsQuery, type AdminFilter } from "@/features/catalog/api/admin-products";
 import { categoriesQuery } from "@/features/catalog/api/list-categories";
 import { ProductForm } from "@/features/catalog/components/product-form";
 import { ProductTable } from "@/features/catalog/components/product-table";
@@ -17,7 +17,7 @@ const control = "h-9 rounded-sm border border-line-strong bg-surface px-3 text-s
 export function ProductsPage() {
   useDocumentTitle("Products");
   const [text, setText] = useState("");
-  const [state, setState] = useState("");
+  const [state, setState] = useState<AdminFilter["state"]>("all");
   const [category, setCategory] = useState("");
   const [creating, setCreating] = useState(false);
   const query = useDeferredValue(text.trim());
@@ -62,10 +62,10 @@ export function ProductsPage() {
         <select
           aria-label="State"
           className={control}
-          onChange={(event) => setState(event.target.value)}
+          onChange={(event) => setState(event.target.value as AdminFilter["state"])}
           value={state}
         >
-          <option value="">Any state</option>
+          <option value="all">Any state</option>
           <option value="active">On sale</option>
           <option value="draft">Draft</option>
           <option value="archived">Archived</option>

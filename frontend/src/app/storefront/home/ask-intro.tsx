@@ -3,11 +3,14 @@ import { askAssistant } from "@/features/chat/hooks/chat-connection";
 import { useChat } from "@/features/chat/stores/chat-store";
 
 const QUESTIONS = [
-  ["What do I give someone who says they want nothing?", "It looks through the shelves and tells you why."],
-  ["The boots pinch after two walks. Can they go back?", "It reads the returns page and shows you the line."],
   [
-    "Which of your lamps is kind to tired eyes?",
-    "It compares what reviewers wrote, not what the label says.",
+    "Do you have a present for someone who loves tea?",
+    "It walks the shelves and sets what it finds in front of you, prices and all.",
+  ],
+  ["My teapot arrived broken. What now?", "It reads the help pages and shows you the line it read."],
+  [
+    "How do I wash a wool jumper?",
+    "It knows how things want to be looked after, for years rather than seasons.",
   ],
 ] as const;
 

@@ -20,11 +20,11 @@ export function DepartmentIndex() {
       </div>
       <AsyncView query={query} skeleton={<Skeleton className="h-40" />}>
         {(categories) => (
-          <ul className="flex flex-wrap gap-x-6 gap-y-2 @3xl:gap-x-8 @3xl:gap-y-3">
+          <ul className="flex flex-wrap gap-x-4 gap-y-2 @3xl:gap-x-8 @3xl:gap-y-3">
             {categories.map((category) => (
               <li key={category.id}>
                 <Link
-                  className="department display text-xl @3xl:text-2xl"
+                  className="department display text-lg @3xl:text-2xl"
                   style={{ "--ground": tintOf(category.tint) } as CSSProperties}
                   title={category.blurb}
                   to={pages.category(category.id)}

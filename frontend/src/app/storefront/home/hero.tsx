@@ -19,7 +19,7 @@ export function Hero() {
         className="hero relative grid overflow-hidden rounded-lg"
         style={{ "--ground": season.ground } as CSSProperties}
       >
-        <Scene backdrop="sun" className="hero-scene" ground={season.ground} props={season.props} />
+        <Scene backdrop="sun" className="hero-scene" eager ground={season.ground} props={season.props} />
         <div className="relative z-10 flex flex-col justify-center px-6 pt-8 pb-4 @3xl:px-12 @4xl:w-[52%] @4xl:py-18 @4xl:pr-0 @5xl:pl-18">
           <p className="font-medium">{season.kicker}</p>
           <h1 className="display hero-text mt-4">{season.headline}</h1>

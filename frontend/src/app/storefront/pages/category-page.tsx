@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import type { CSSProperties } from "react";
 import { useParams } from "react-router";
+import { DepartmentScene } from "@/app/storefront/department-scene";
 import { Listing } from "@/app/storefront/listing";
 import { NotFoundPage } from "@/app/storefront/pages/not-found-page";
 import { ButtonLink } from "@/components/ui/button";
@@ -30,14 +31,19 @@ export function CategoryPage() {
       }
       head={() => (
         <div
-          className="rounded-lg bg-(--ground) px-6 py-8 @3xl:px-12 @3xl:py-12"
+          className="relative overflow-hidden rounded-lg bg-(--ground) px-6 py-8 @3xl:min-h-52 @3xl:px-12 @3xl:py-12"
           style={{ "--ground": tintOf(category?.tint) } as CSSProperties}
         >
+          <DepartmentScene
+            className="absolute! inset-0 hidden @3xl:block"
+            ground={tintOf(category?.tint)}
+            id={id}
+          />
           {category ? (
-            <>
+            <div className="relative @3xl:max-w-[58%]">
               <h1 className="display text-2xl @3xl:text-3xl">{category.title}</h1>
               <p className="mt-2 max-w-[52ch] text-base">{category.blurb}</p>
-            </>
+            </div>
           ) : (
             <Skeleton className="h-20 w-1/2 bg-transparent!" />
           )}

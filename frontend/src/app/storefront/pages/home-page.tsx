@@ -13,10 +13,10 @@ export function HomePage() {
   return (
     <div className="space-y-18 pt-4 @3xl:space-y-[112px] @3xl:pt-6">
       <Hero />
-      <DepartmentIndex />
       <div className="page">
         <Shelves from={0} placement="home" renderProduct={card} to={1} />
       </div>
+      <DepartmentIndex />
       <AskIntro />
       <div className="page">
         <Shelves from={1} placement="home" renderProduct={card} to={2} />

@@ -1,5 +1,5 @@
 import { infiniteQueryOptions, keepPreviousData } from "@tanstack/react-query";
-import type { ProductPage } from "@/api/types";
+import type { ProductPage, ProductState } from "@/api/types";
 import { endpoints } from "@/config/paths";
 import { get } from "@/lib/http";
 
@@ -7,7 +7,8 @@ const PAGE_SIZE = 50;
 
 export interface AdminFilter {
   query: string;
-  state: string;
+  /** "all" or one of them: without a word about it the shop answers with what is on sale. */
+  state: ProductState | "all";
   category: string;
 }
 
@@ -23,7 +24,7 @@ export const adminProductsQuery = (filter: AdminFilter) =>
         signal,
         params: {
           q: filter.query || undefined,
-          state: filter.state || undefined,
+          state: filter.state,
           category: filter.category || undefined,
           page_size: PAGE_SIZE,
           page_token: pageParam || undefined,

@@ -8,18 +8,30 @@ interface AspectListProps {
 
 /** What people talk about, how they feel about it, and one of them in their own words. */
 export function AspectList({ aspects, onOpenReview }: AspectListProps) {
+  // One sentence can be about two things; it is quoted below the first of them only.
+  const quotes = aspects.map((aspect) => aspect.quote);
   return (
     <section aria-label="What reviewers talk about">
       <ul className="grid gap-x-12 gap-y-8 @2xl:grid-cols-2">
-        {aspects.map((aspect) => (
-          <AspectView aspect={aspect} key={aspect.aspect} onOpenReview={onOpenReview} />
+        {aspects.map((aspect, index) => (
+          <AspectView
+            aspect={aspect}
+            key={aspect.aspect}
+            onOpenReview={onOpenReview}
+            quotes={quotes.indexOf(aspect.quote) === index}
+          />
         ))}
       </ul>
     </section>
   );
 }
 
-function AspectView({ aspect, onOpenReview }: { aspect: Aspect } & Pick<AspectListProps, "onOpenReview">) {
+interface AspectViewProps extends Pick<AspectListProps, "onOpenReview"> {
+  aspect: Aspect;
+  quotes: boolean;
+}
+
+function AspectView({ aspect, quotes, onOpenReview }: AspectViewProps) {
   const total = aspect.positive_count + aspect.negative_count;
   const share = total === 0 ? 0 : aspect.positive_count / total;
   return (
@@ -34,7 +46,7 @@ function AspectView({ aspect, onOpenReview }: { aspect: Aspect } & Pick<AspectLi
         <span className="bg-moss" style={{ width: `${String(share * 100)}%` }} />
         <span className="flex-1 bg-line" />
       </div>
-      {aspect.quote && (
+      {quotes && aspect.quote && (
         <button
           className="mt-3 block text-left font-display leading-snug text-muted italic transition-colors hover:text-ink"
           onClick={() => onOpenReview(aspect.review_id)}

@@ -68,22 +68,27 @@ export function useProductEdits() {
   const remove = useCallback(
     (product: Product) => {
       mapProducts((products) => products.filter((each) => each.id !== product.id));
-      let undone = false;
-      const timer = setTimeout(() => {
-        if (undone) return;
+      const settle = () => {
+        clearTimeout(timer);
+        window.removeEventListener("pagehide", tell);
+      };
+      const tell = () => {
+        settle();
         deleteProduct(product.id).catch((error: unknown) => {
           showToast({ tone: "danger", text: `Not deleted: ${toProblem(error).problem.detail}` });
           void client.invalidateQueries(LISTS);
         });
-      }, UNDO_MS);
+      };
+      const timer = setTimeout(tell, UNDO_MS);
+      // Whoever leaves before the time is up meant it.
+      window.addEventListener("pagehide", tell);
       showToast({
         text: `${product.title} deleted`,
         lifeMs: UNDO_MS - 200,
         action: {
           label: "Undo",
           run: () => {
-            undone = true;
-            clearTimeout(timer);
+            settle();
             void client.invalidateQueries(LISTS);
           },
         },

@@ -6,8 +6,8 @@ import { askAssistant } from "@/features/chat/hooks/chat-connection";
 import { useChat } from "@/features/chat/stores/chat-store";
 
 const SUGGESTIONS = [
-  "What do reviewers complain about?",
-  "What goes well with it?",
+  "What do people say about it?",
+  "When would it arrive?",
   "Can I return it after trying it?",
 ];
 

@@ -4,7 +4,6 @@ import type { Citation, Message, Product } from "@/api/types";
 import { Button } from "@/components/ui/button";
 import { Icon } from "@/components/ui/icon";
 import { Markdown } from "@/components/ui/markdown";
-import { DegradedNote } from "@/components/ui/notes";
 import { pages } from "@/config/paths";
 import { askAgain } from "@/features/chat/hooks/chat-connection";
 import { steadyText } from "@/features/chat/stores/chat-stream";
@@ -59,7 +58,9 @@ export function AssistantMessage({ message, isLast, renderProduct }: AssistantMe
         </ul>
       )}
       {message.degraded.length > 0 && !streaming && (
-        <DegradedNote>Plain answer, quoted from our help pages.</DegradedNote>
+        <p className="text-xs text-muted">
+          Answered without a language model, from what the shop has written down.
+        </p>
       )}
       {isLast && (message.state === "interrupted" || message.state === "failed") && (
         <AskAgain state={message.state} />

@@ -18,14 +18,14 @@ interface AssistantPanelProps {
 }
 
 const QUESTIONS = [
-  "Can I return something I have already tried on?",
-  "What would you give someone who is always cold?",
+  "I am looking for a warm scarf under 60 euros",
   "How long does delivery take, and what does it cost?",
+  "Can I change my order after I have paid?",
 ];
 const ABOUT_A_THING = [
-  "Who is this good for?",
-  "What do reviewers complain about?",
-  "Can I send it back if it does not suit me?",
+  "What do people say about it?",
+  "What is it made of?",
+  "Can I return it after trying it?",
 ];
 
 export function AssistantPanel({ renderProduct, renderSubject, onClose }: AssistantPanelProps) {
@@ -33,6 +33,7 @@ export function AssistantPanel({ renderProduct, renderSubject, onClose }: Assist
   const isEmpty = useChat((state) => state.stream.messages.length === 0);
   const problem = useChat((state) => state.stream.problem);
   const connection = useChat((state) => state.connection);
+  const away = useChat((state) => state.away);
   const subject = useChat((state) => state.subject);
   return (
     <div className="flex h-full min-h-0 flex-col">
@@ -41,7 +42,7 @@ export function AssistantPanel({ renderProduct, renderSubject, onClose }: Assist
         <h2 className="display ml-2 flex-1 text-lg">Ask the shop</h2>
         {!isEmpty && (
           <Button onClick={newConversation} size="small" tone="quiet">
-            New conversation
+            Start over
           </Button>
         )}
         <Button aria-label="Close the assistant" onClick={onClose} size="icon" tone="quiet">
@@ -53,9 +54,12 @@ export function AssistantPanel({ renderProduct, renderSubject, onClose }: Assist
       {problem && (
         <ErrorNote className="mx-6 mb-2 p-4!" error={new ProblemError(problem)} onRetry={askAgain} />
       )}
-      {connection === "waiting" && (
+      {(away || connection === "waiting") && (
         <div className="px-6 pb-2">
-          <DegradedNote>The connection was lost. Trying again, nothing you asked is gone.</DegradedNote>
+          <DegradedNote>
+            {away ? "The assistant is away just now." : "The connection was lost."} Trying again, nothing you
+            asked is gone.
+          </DegradedNote>
         </div>
       )}
       <QuestionForm takesFocus />

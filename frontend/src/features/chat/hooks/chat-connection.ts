@@ -14,6 +14,7 @@ const BAD_FRAME = 4400;
 const BAD_TOKEN = 4401;
 const FOREIGN_SESSION = 4404;
 const TOO_LARGE = 1009;
+const TRY_LATER = 1013;
 
 /** Frames that arrived since the last paint: one render per picture, however fast the words come. */
 let arrived: ChatFrame[] = [];
@@ -65,6 +66,7 @@ function sendPending(): void {
 
 async function mayReturn(code: number): Promise<boolean> {
   const chat = useChat.getState();
+  chat.setAway(code === TRY_LATER);
   if (code === BAD_TOKEN) {
     if (!(await refreshSession())) useSession.getState().signOut();
     return true;

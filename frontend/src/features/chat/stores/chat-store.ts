@@ -15,6 +15,8 @@ import {
 interface ChatState {
   stream: ChatStream;
   connection: SocketState;
+  /** The line works, but nobody is there to answer just now. */
+  away: boolean;
   open: boolean;
   /** Survives a reload, so that the conversation does too. */
   sessionId: string;
@@ -23,6 +25,7 @@ interface ChatState {
   setOpen: (open: boolean) => void;
   setSubject: (subject: Product | null) => void;
   setConnection: (connection: SocketState) => void;
+  setAway: (away: boolean) => void;
   begin: (pending: Pending) => void;
   receive: (frames: ChatFrame[]) => void;
   halt: (state: "interrupted" | "failed", problem?: Problem) => void;
@@ -37,12 +40,15 @@ export const useChat = create<ChatState>()(
     (set) => ({
       stream: emptyStream,
       connection: "closed",
+      away: false,
       open: false,
       sessionId: "",
       subject: null,
       setOpen: (open) => set({ open }),
       setSubject: (subject) => set({ subject }),
-      setConnection: (connection) => set({ connection }),
+      setConnection: (connection) =>
+        set(connection === "open" ? { connection, away: false } : { connection }),
+      setAway: (away) => set({ away }),
       begin: (pending) => set((state) => ({ stream: ask(state.stream, pending) })),
       receive: (frames) =>
         set((state) => {

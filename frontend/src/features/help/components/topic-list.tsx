@@ -38,9 +38,10 @@ export function TopicList({ filter }: { filter: string }) {
 
 function Topics({ articles }: { articles: ArticleSummary[] }) {
   return (
-    <div className="grid gap-x-12 gap-y-12 @2xl:grid-cols-2 @4xl:grid-cols-3">
+    // Columns rather than a grid: topics differ in length, and none should leave a hole below it.
+    <div className="-mb-12 gap-x-12 @2xl:columns-2 @4xl:columns-3">
       {byTopic(articles).map(([topic, each]) => (
-        <section key={topic}>
+        <section className="mb-12 break-inside-avoid" key={topic}>
           <h2 className="display text-xl">{labelOf(topic)}</h2>
           <ul className="mt-3 border-t border-line">
             {each.map((article) => (

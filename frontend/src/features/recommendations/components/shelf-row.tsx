@@ -1,5 +1,6 @@
 import type { ReactNode } from "react";
 import type { Product, Shelf } from "@/api/types";
+import { withoutEchoes } from "@/features/recommendations/hooks/reasons";
 import { cx } from "@/lib/class-names";
 
 export type RenderProduct = (
@@ -17,7 +18,8 @@ interface ShelfRowProps {
 const LEAD_SIZE = 5;
 
 /** A shelf: what is on it and why it was put there. */
-export function ShelfRow({ shelf, shape, renderProduct }: ShelfRowProps) {
+export function ShelfRow({ shelf: given, shape, renderProduct }: ShelfRowProps) {
+  const shelf = withoutEchoes(given);
   const canLead = shape !== "row" && shelf.items.length >= LEAD_SIZE;
   return (
     <section aria-label={shelf.title} data-testid="shelf">

@@ -30,7 +30,7 @@ export function Shelves({ placement, productId, basket, from = 0, to, renderProd
     .slice(from, to)
     .map((shelf, index) => (
       <ShelfRow
-        key={shelf.id}
+        key={`${shelf.id}:${shelf.anchor_product_id ?? ""}`}
         renderProduct={renderProduct}
         shape={placement === "home" ? (SHAPES[(from + index) % SHAPES.length] ?? "row") : "row"}
         shelf={shelf}
