@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import grpc
 import protovalidate
 from google.protobuf.message import Message
+from opentelemetry import context as otel_context
 from opentelemetry import propagate, trace
 
 from aisle.mesh.v1.policy_pb2 import ROLE_ADMIN, ROLE_ANONYMOUS, ROLE_SHOPPER
@@ -70,26 +71,27 @@ async def telemetry_stage(call: Call, request: Message) -> AsyncIterator[None]:
     attributes = {telemetry.RPC_SERVICE: service, telemetry.RPC_METHOD: name}
     started = time.perf_counter()
     parent = propagate.extract(call.metadata)
-    with telemetry.tracer.start_as_current_span(
-        call.method, context=parent, kind=trace.SpanKind.SERVER, attributes=attributes
-    ) as span:
-        try:
-            yield
-        except asyncio.CancelledError:
-            call.code = "CANCELLED"
-            raise
-        finally:
-            elapsed = (time.perf_counter() - started) * 1000
-            span.set_attribute(telemetry.RPC_STATUS, call.code)
-            telemetry.rpc_duration.record(elapsed, {**attributes, telemetry.RPC_STATUS: call.code})
-            data = {
-                "method": call.method,
-                "code": call.code,
-                "ms": round(elapsed, 2),
-                "request_id": call.request_id,
-                "caller": call.caller.service,
-            }
-            log.info("rpc", extra={"data": data})
+    span = telemetry.tracer.start_span(call.method, parent, trace.SpanKind.SERVER, attributes)
+    # Attached and never detached: the call's context ends with it, and a left stream is closed from another one.
+    otel_context.attach(trace.set_span_in_context(span, parent))
+    try:
+        yield
+    except asyncio.CancelledError:
+        call.code = "CANCELLED"
+        raise
+    finally:
+        elapsed = (time.perf_counter() - started) * 1000
+        span.set_attribute(telemetry.RPC_STATUS, call.code)
+        span.end()
+        telemetry.rpc_duration.record(elapsed, {**attributes, telemetry.RPC_STATUS: call.code})
+        data = {
+            "method": call.method,
+            "code": call.code,
+            "ms": round(elapsed, 2),
+            "request_id": call.request_id,
+            "caller": call.caller.service,
+        }
+        log.info("rpc", extra={"data": data})
 
 
 class ErrorsStage:

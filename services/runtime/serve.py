@@ -21,6 +21,9 @@ from services.runtime.settings import RuntimeSettings
 
 log = logging.getLogger("aisle.serve")
 
+# Seconds running calls get when the process leaves because a background job failed.
+FAILED_GRACE = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -49,22 +52,38 @@ def run(settings: RuntimeSettings, build: Build) -> None:
 
 async def _serve(settings: RuntimeSettings, build: Build) -> None:
     stop = _stop_event()
+    failed = False
     async with AsyncExitStack() as stack:
         stack.callback(telemetry.flush)
         service = await build(stack)
         state = health.Health([service.full_name], service.checks)
         server = _server(settings, service, state)
         await server.start()
-        async with asyncio.TaskGroup() as group:
-            running = [group.create_task(state.watch())]
-            running += [group.create_task(job()) for job in service.background]
-            await state.serving()
-            log.info("serving", extra={"data": {"port": settings.listen_port, "grpc_service": service.full_name}})
-            await stop.wait()
-            await _leave(settings, state, server)
-            for task in running:
-                task.cancel()
+        try:
+            await _until_stopped(settings, service, state, server, stop)
+        except* Exception:  # house: allow any-exception - a process that lost a job must not live on half-alive
+            log.exception("a background job failed; leaving")
+            failed = True
+            await state.not_serving()
+            await server.stop(FAILED_GRACE)
     log.info("stopped")
+    if failed:
+        raise SystemExit(1)
+
+
+async def _until_stopped(
+    settings: RuntimeSettings, service: Service, state: health.Health, server: grpc.aio.Server, stop: asyncio.Event
+) -> None:
+    """Serve, with the background jobs beside the server, until told to stop; then drain."""
+    async with asyncio.TaskGroup() as group:
+        running = [group.create_task(state.watch())]
+        running += [group.create_task(job()) for job in service.background]
+        await state.serving()
+        log.info("serving", extra={"data": {"port": settings.listen_port, "grpc_service": service.full_name}})
+        await stop.wait()
+        await _leave(settings, state, server)
+        for task in running:
+            task.cancel()
 
 
 def _server(settings: RuntimeSettings, service: Service, state: health.Health) -> grpc.aio.Server:

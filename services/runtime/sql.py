@@ -8,7 +8,7 @@ from typing import Any, NewType
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, exc, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 Session = NewType("Session", AsyncSession)
@@ -16,6 +16,20 @@ ReadSession = NewType("ReadSession", AsyncSession)
 
 # One number for the whole platform: whoever migrates holds this advisory lock.
 _MIGRATION_LOCK = 7_415_203
+
+
+# SQLSTATE classes and codes of a server that is away, starting, stopping or full, rather than of a wrong statement.
+_AWAY = ("08", "53", "57P01", "57P02", "57P03")
+
+
+def is_away(error: BaseException) -> bool:
+    """Tell whether an error means that PostgreSQL cannot be used now: lost, refused, starting, stopping or full."""
+    if isinstance(error, OSError | TimeoutError | exc.TimeoutError | exc.OperationalError | exc.InterfaceError):
+        return True
+    if not isinstance(error, exc.DBAPIError):
+        return False
+    state = str(getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or "")
+    return error.connection_invalidated or state.startswith(_AWAY)
 
 
 class Database:

@@ -23,12 +23,10 @@ def storage_errors() -> Iterator[None]:
     """Turn a lost or refused connection into Unavailable; everything else is a fault of ours and stays one."""
     try:
         yield
-    except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, OSError) as away:
-        raise Unavailable("STORAGE_UNAVAILABLE", "The conversations cannot be reached at the moment.") from away
-    except exc.DBAPIError as broken:
-        if not broken.connection_invalidated:
+    except (exc.SQLAlchemyError, OSError, TimeoutError) as error:
+        if not sql.is_away(error):
             raise
-        raise Unavailable("STORAGE_UNAVAILABLE", "The conversations cannot be reached at the moment.") from broken
+        raise Unavailable("STORAGE_UNAVAILABLE", "The conversations cannot be reached at the moment.") from error
 
 
 @asynccontextmanager
