@@ -31,11 +31,15 @@ _CATEGORIES_KEPT_SECONDS = 60.0
 _ASK_AGAIN_SECONDS = 2.0
 
 
+# No sum of money here is larger; the numbers of browsers are exact up to nine times as much.
+LARGEST_AMOUNT = 10**15
+
+
 class Money(Input):
     """An amount in minor units, for example cents."""
 
     currency: str = Field(pattern="^[A-Z]{3}$", description="ISO 4217.")
-    minor: int = Field(ge=0, le=10**15, description="Hundredths of the currency's unit.")
+    minor: int = Field(ge=0, le=LARGEST_AMOUNT, description="Hundredths of the currency's unit.")
 
 
 class CategoryLabel(BaseModel):

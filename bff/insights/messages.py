@@ -10,7 +10,7 @@ from aisle.analytics.v1 import event_pb2
 from aisle.llm.v1 import model_pb2
 from bff.inputs import last_part
 from bff.insights import schemas
-from bff.presentation import Money, time_of
+from bff.presentation import LARGEST_AMOUNT, Money, time_of
 
 REPORTS: dict[schemas.ReportName, Any] = {
     "daily": pb.REPORT_DAILY,
@@ -51,7 +51,7 @@ def event_of(event: schemas.Event, shopper: str) -> event_pb2.Event:
         placement=event.placement or "",
     )
     if event.event_time is not None:
-        message.event_time.FromDatetime(event.event_time.astimezone(UTC))
+        message.event_time.FromDatetime(event.event_time)
     return message
 
 
@@ -104,7 +104,7 @@ def _figures(named: dict[str, Any], prefix: str, currency: str) -> schemas.Figur
         searches=count("searches"),
         add_to_carts=count("add_to_carts"),
         purchases=count("purchases"),
-        revenue=Money(currency=currency, minor=count("revenue_minor")),
+        revenue=Money(currency=currency, minor=min(count("revenue_minor"), LARGEST_AMOUNT)),
         conversion=float(named.get(f"{prefix}conversion") or 0),
     )
 

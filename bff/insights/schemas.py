@@ -1,9 +1,9 @@
 """What the routes of events and reports take and give."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints
 
 from bff.inputs import Input, ProductId, Query, Text, Uuid
 from bff.presentation import Money
@@ -12,6 +12,16 @@ EventType = Literal[
     "page_view", "product_view", "search", "add_to_cart", "purchase", "recommendation_click", "chat_message"
 ]
 ReportName = Literal["daily", "top-products", "top-searches", "empty-searches", "funnel"]
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is outside the calendar") from None
+
+
+_Moment = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_in_utc)]
 _Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
@@ -27,7 +37,7 @@ class Event(Input):
     quantity: Annotated[int, Field(ge=0, le=100_000)] | None = None
     value: Money | None = None
     placement: Annotated[Text, StringConstraints(max_length=200)] | None = None
-    event_time: Annotated[AwareDatetime, Field(strict=False)] | None = None
+    event_time: _Moment | None = None
 
 
 class EventBatch(Input):

@@ -12,6 +12,7 @@ from services.analytics.application.query_report import QueryReport
 from services.analytics.application.record_events import RecordEvents
 from services.analytics.domain.event import Event, EventType, normalised_query
 from services.analytics.domain.report import Cell, Report
+from services.runtime.errors import FieldViolation, Invalid
 
 _TYPE = "EVENT_TYPE_"
 _REPORT = "REPORT_"
@@ -29,7 +30,7 @@ class AnalyticsServicer(AnalyticsServiceServicer):
     async def WriteEvents(self, request: pb.WriteEventsRequest, context: Any) -> pb.WriteEventsResponse:
         """Take events in."""
         now = self._clock.now()
-        accepted = await self._record([event_of(message, now) for message in request.events])
+        accepted = await self._record([_checked(message, place, now) for place, message in enumerate(request.events)])
         return pb.WriteEventsResponse(accepted_count=accepted)
 
     async def QueryReport(self, request: pb.QueryReportRequest, context: Any) -> pb.QueryReportResponse:
@@ -48,20 +49,28 @@ class AnalyticsServicer(AnalyticsServiceServicer):
         return reply
 
 
+def _checked(message: event_pb2.Event, place: int, now: datetime) -> Event:
+    """Return an event that the store can keep. Raises Invalid (FIELD_INVALID) for a time outside the calendar."""
+    try:
+        return event_of(message, now)
+    except (ValueError, OverflowError):
+        raise _field_invalid(f"events[{place}].event_time", "is not a time") from None
+
+
 def event_of(message: event_pb2.Event, now: datetime) -> Event:
     """Return the event of a message; one without a time happened now."""
     return Event(
         id=UUID(message.event_id),
         type=EventType(event_pb2.EventType.Name(message.type).removeprefix(_TYPE).lower()),
-        shopper=message.shopper,
-        session=message.session,
+        shopper=_kept(message.shopper),
+        session=_kept(message.session),
         product=message.product,
-        query=normalised_query(message.query),
+        query=normalised_query(_kept(message.query)),
         result_count=message.result_count,
         quantity=message.quantity,
         value_minor=message.value_minor,
         currency=message.currency_code,
-        placement=message.placement,
+        placement=_kept(message.placement),
         time=message.event_time.ToDatetime(UTC) if message.HasField("event_time") else now,
     )
 
@@ -91,6 +100,17 @@ def decode_event(content: bytes) -> Event:
     if not message.HasField("event_time"):
         raise ValueError("an event on the stream has a time")
     return event_of(message, datetime.now(UTC))
+
+
+def _kept(text: str) -> str:
+    """Return a text without the one character that PostgreSQL cannot keep: its batch would be tried for ever."""
+    return text.replace("\x00", "")
+
+
+def _field_invalid(field: str, problem: str) -> Invalid:
+    return Invalid(
+        "FIELD_INVALID", "{field}: {problem}.", [FieldViolation(field, problem)], field=field, problem=problem
+    )
 
 
 def _value(cell: Cell) -> pb.Value:

@@ -113,6 +113,7 @@ SELECT * FROM unnest(
     CAST(:event_time AS timestamptz[]))
 ON CONFLICT (event_id) DO NOTHING
 """
+# Absurd values must not make a report impossible: what no bigint can hold counts as the largest one.
 _QUERIES = {
     Report.OVERVIEW: """
         SELECT count(DISTINCT shopper) AS visitors,
@@ -121,7 +122,8 @@ _QUERIES = {
                count(*) FILTER (WHERE type = 'search') AS searches,
                count(*) FILTER (WHERE type = 'add_to_cart') AS add_to_carts,
                count(*) FILTER (WHERE type = 'purchase') AS purchases,
-               coalesce(sum(value_minor) FILTER (WHERE type = 'purchase'), 0)::bigint AS revenue_minor,
+               least(coalesce(sum(value_minor) FILTER (WHERE type = 'purchase'), 0), 9223372036854775807)::bigint
+                   AS revenue_minor,
                count(DISTINCT session) FILTER (WHERE type = 'purchase') AS buying_sessions
         FROM events WHERE event_time >= :start AND event_time < :end""",
     Report.DAILY: """
@@ -129,14 +131,16 @@ _QUERIES = {
                count(DISTINCT session) AS sessions,
                count(*) FILTER (WHERE type = 'product_view') AS product_views,
                count(*) FILTER (WHERE type = 'purchase') AS purchases,
-               coalesce(sum(value_minor) FILTER (WHERE type = 'purchase'), 0)::bigint AS revenue_minor
+               least(coalesce(sum(value_minor) FILTER (WHERE type = 'purchase'), 0), 9223372036854775807)::bigint
+                   AS revenue_minor
         FROM events WHERE event_time >= :start AND event_time < :end GROUP BY 1 ORDER BY 1""",
     Report.TOP_PRODUCTS: """
         SELECT product,
                count(*) FILTER (WHERE type = 'product_view') AS views,
                count(*) FILTER (WHERE type = 'add_to_cart') AS add_to_carts,
                coalesce(sum(quantity) FILTER (WHERE type = 'purchase'), 0)::bigint AS purchases,
-               coalesce(sum(value_minor) FILTER (WHERE type = 'purchase'), 0)::bigint AS revenue_minor
+               least(coalesce(sum(value_minor) FILTER (WHERE type = 'purchase'), 0), 9223372036854775807)::bigint
+                   AS revenue_minor
         FROM events WHERE event_time >= :start AND event_time < :end AND product <> ''
         GROUP BY product ORDER BY revenue_minor DESC, views DESC, product LIMIT :limit""",
     Report.TOP_SEARCHES: """

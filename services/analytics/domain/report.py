@@ -39,7 +39,7 @@ class Interval:
         Raises Invalid (INTERVAL_INVALID) when it ends before it begins or is longer than a year.
         """
         end = end or now
-        start = start or end - USUAL
+        start = start or _earlier(end, USUAL)
         if start >= end:
             raise _invalid("The interval ends before it begins.", "start_time", "must be before the end")
         if end - start > LONGEST:
@@ -48,7 +48,7 @@ class Interval:
 
     def before(self) -> "Interval":
         """Return the interval of the same length that ends where this one begins."""
-        return Interval(self.start - (self.end - self.start), self.start)
+        return Interval(_earlier(self.start, self.end - self.start), self.start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,12 @@ def overview(current: Table, previous: Table) -> Table:
 def conversion(sessions: int, buying_sessions: int) -> float:
     """Return the share of visits that ended in a purchase, 0 without visits."""
     return round(buying_sessions / sessions, 4) if sessions else 0.0
+
+
+def _earlier(moment: datetime, span: timedelta) -> datetime:
+    """Return the moment that long before, at the earliest the first one there is."""
+    first = datetime.min.replace(tzinfo=moment.tzinfo)
+    return moment - span if moment - first > span else first
 
 
 def _invalid(message: str, field: str, problem: str) -> Invalid:

@@ -116,6 +116,14 @@ async def test_reports_count_what_happened(store: PostgresEventStore) -> None:
     assert (await store.count(Report.DAILY, MONTH, 10)).rows[0][1:] == [2, 2, 1, 9800]
 
 
+async def test_absurd_values_do_not_make_reports_impossible(store: PostgresEventStore) -> None:
+    sold = [event(EventType.PURCHASE, product="products/lamp", value_minor=2**63 - 1) for _ in range(2)]
+    await store.store(sold)
+    for report in (Report.OVERVIEW, Report.DAILY, Report.TOP_PRODUCTS):
+        table = await store.count(report, MONTH, 10)
+        assert table.rows[0][list(table.columns).index("revenue_minor")] == 2**63 - 1
+
+
 async def test_refusing_redis_is_unavailable() -> None:
     async with redis.Redis.from_url("redis://127.0.0.1:1/0") as nowhere:
         with pytest.raises(Unavailable):

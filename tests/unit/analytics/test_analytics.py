@@ -5,12 +5,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from aisle.analytics.v1 import analytics_service_pb2 as pb
+from aisle.analytics.v1 import event_pb2
 from services.analytics.application.query_report import QueryReport
 from services.analytics.application.record_events import RecordEvents
 from services.analytics.application.store_events import StoreEvents
 from services.analytics.domain.event import Event, EventType, normalised_query
 from services.analytics.domain.report import Interval, Report, conversion
-from services.analytics.servicer import decode_event, encode_event
+from services.analytics.servicer import AnalyticsServicer, decode_event, encode_event
 from services.runtime.errors import Invalid, Unavailable
 from tests.fakes.analytics_event_store import FakeEventStore
 from tests.fakes.analytics_event_stream import FakeEventStream
@@ -97,3 +99,26 @@ def test_conversion_without_visits_is_zero() -> None:
 
 def test_searches_are_counted_alike_however_they_were_typed() -> None:
     assert normalised_query("  Warm   SOCKS ") == "warm socks"
+
+
+def test_interval_at_the_edge_of_the_calendar_is_cut_there() -> None:
+    first = datetime.min.replace(tzinfo=UTC)
+    interval = Interval.of(None, first + timedelta(days=2), NOW)
+    assert interval.start == first
+    assert interval.before().start == first
+
+
+async def test_event_that_the_store_could_never_keep_does_not_reach_the_stream() -> None:
+    stream = FakeEventStream()
+    servicer = AnalyticsServicer(
+        RecordEvents(stream), QueryReport(FakeEventStore(), stream, FixedClock()), FixedClock()
+    )
+    event = event_pb2.Event(event_id=str(uuid4()), type=event_pb2.EVENT_TYPE_SEARCH, shopper="ma\0ya", query="wo\0ol")
+    await servicer.WriteEvents(pb.WriteEventsRequest(events=[event]), None)
+    (delivery,) = await stream.take(10)
+    assert delivery.event is not None
+    assert (delivery.event.shopper, delivery.event.query) == ("maya", "wool")
+    event.event_time.seconds = 10**13
+    with pytest.raises(Invalid) as refused:
+        await servicer.WriteEvents(pb.WriteEventsRequest(events=[event]), None)
+    assert refused.value.violations[0].field == "events[0].event_time"

@@ -9,6 +9,7 @@ from aisle.analytics.v1 import analytics_service_pb2 as pb
 from aisle.analytics.v1 import event_pb2
 from aisle.recommendation.v1 import recommendation_service_pb2 as recommendation
 from bff.insights.mesh import mesh_services
+from bff.insights.messages import overview_of
 from services.runtime.errors import Unavailable
 from tests.unit.bff.conftest import VISITOR, Bff
 from tests.unit.bff.fake_shop import FakeShop
@@ -38,12 +39,24 @@ async def test_events_are_stamped_with_who_sent_them(bff: Bff, shop: FakeShop) -
     assert (second.query, second.HasField("event_time")) == ("wool", False)
 
 
+async def test_event_outside_the_calendar_is_refused(bff: Bff) -> None:
+    for moment in ("9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"):
+        event = {"event_id": str(uuid.uuid4()), "type": "search", "session_id": "s1", "event_time": moment}
+        answer = await bff.client.post("/api/v1/events", json={"events": [event]}, headers=AS_VISITOR)
+        assert answer.status_code == 422, answer.text
+
+
 async def test_overview_sets_this_interval_beside_the_one_before(bff: Bff, shop: FakeShop) -> None:
     overview = (await bff.client.get("/api/v1/analytics/overview?days=7", headers=await bff.signed_in("admin"))).json()
     assert overview["current"]["revenue"] == {"currency": "EUR", "minor": 990}
     assert (overview["current"]["conversion"], overview["previous"]["visitors"]) == (0.5, 4)
     assert overview["pending_count"] == 1
     assert shop.last("QueryReport").report == pb.REPORT_OVERVIEW
+
+
+def test_overview_survives_absurd_revenue() -> None:
+    reply = pb.QueryReportResponse(columns=["revenue_minor"], rows=[pb.Row(values=[pb.Value(integer=2**63 - 1)])])
+    assert overview_of(reply, "EUR").current.revenue.minor == 10**15
 
 
 async def test_top_products_come_with_their_titles(bff: Bff) -> None:
