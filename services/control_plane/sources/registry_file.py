@@ -100,10 +100,11 @@ def parse(text: str, methods: Sequence[Method]) -> Topology:
     """Return the topology a registry describes. Raises RegistryError."""
     try:
         registry = _Registry.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as broken:
-        raise RegistryError(f"not YAML: {' '.join(str(broken).split())}") from broken
     except ValidationError as invalid:
         raise RegistryError(_explain(invalid)) from invalid
+    except (yaml.YAMLError, ValueError, RecursionError) as broken:
+        # The parser lets other errors through, for example of a date that does not exist.
+        raise RegistryError(f"not YAML: {' '.join(str(broken).split())}") from broken
     return Topology(
         edge=registry.edge.read(),
         egress=registry.egress.read(),

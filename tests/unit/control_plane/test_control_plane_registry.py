@@ -78,7 +78,9 @@ def test_all_mistakes_are_named_together() -> None:
     assert "services.llm.protocol" in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["", "edge: [", "- 1", "just words", "a: !!python/object:os.system {}"])
+@pytest.mark.parametrize(
+    "text", ["", "edge: [", "- 1", "just words", "a: !!python/object:os.system {}", "edge: 2026-99-99", "[" * 5000]
+)
 def test_text_that_is_no_registry_is_refused(text: str) -> None:
     with pytest.raises(RegistryError):
         parse(text, ())
