@@ -24,6 +24,8 @@ _OPTIONS = (
     # A stack that restarts is back within a second or two: do not wait longer than that to try again.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
+    # Envoy is next door: a machine's HTTP proxy must never come between.
+    ("grpc.enable_http_proxy", 0),
     # Retries happen in Envoy, nowhere else.
     ("grpc.enable_retries", 0),
 )

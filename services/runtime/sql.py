@@ -29,7 +29,7 @@ def is_away(error: BaseException) -> bool:
     if not isinstance(error, exc.DBAPIError):
         return False
     state = str(getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or "")
-    return error.connection_invalidated or state.startswith(_AWAY)
+    return error.connection_invalidated or not state or state.startswith(_AWAY)
 
 
 class Database:

@@ -3,19 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-
 from services.product.adapters.postgres_catalogue.reader import PostgresReader
 from services.product.adapters.postgres_catalogue.writer import PostgresWriter
 from services.product.application.ports import CatalogueReader, CatalogueWriter
 from services.runtime.errors import Unavailable
-from services.runtime.sql import Database
+from services.runtime.sql import Database, is_away
 
 __all__ = ["PostgresCatalogue"]
-
-# SQLSTATE classes and codes that mean "later", not "wrong": connection, resources, operator intervention, deadlock.
-_LATER = ("08", "53", "57", "40")
 
 
 class PostgresCatalogue:
@@ -49,14 +43,5 @@ class _Later:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         """Translate the error, if it is one of those."""
-        if _is_passing(error):
+        if error is not None and is_away(error):
             raise Unavailable("DATABASE_AWAY", "The catalogue's database does not answer.") from error
-
-
-def _is_passing(error: BaseException | None) -> bool:
-    if isinstance(error, PoolTimeout | OSError):
-        return True
-    if not isinstance(error, DBAPIError):
-        return False
-    state = str(getattr(error.orig, "sqlstate", None) or "")
-    return error.connection_invalidated or not state or state.startswith(_LATER)
