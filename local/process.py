@@ -63,7 +63,7 @@ def grpc_probe(port: int, service: str = "", authority: str = "") -> Probe:
     """Ready when the standard health service says SERVING; an authority asks through Envoy."""
 
     async def probe() -> bool:
-        options = (("grpc.default_authority", authority),) if authority else ()
+        options = [("grpc.enable_http_proxy", 0), *([("grpc.default_authority", authority)] if authority else [])]
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
             stub = health_pb2_grpc.HealthStub(channel)
             reply = await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=2.0)

@@ -1,6 +1,7 @@
 """The processes of the platform on one machine: who they are, what they need, what they are told."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,6 +40,7 @@ def environment(settings: LocalSettings, credentials: Credentials) -> dict[str, 
     ports = settings.ports()
     return {
         "PYTHONUNBUFFERED": "1",
+        **_without_proxy(os.environ),
         "AISLE_EGRESS_ADDRESS": f"127.0.0.1:{ports['egress']}",
         "AISLE_DRAIN_SECONDS": LOCAL_DRAIN,
         "AISLE_GRACE_SECONDS": "3",
@@ -49,6 +51,13 @@ def environment(settings: LocalSettings, credentials: Credentials) -> dict[str, 
         "AISLE_MEDIA_SIGNING_KEY": credentials.media_signing_key,
         "AISLE_LLM_LOCAL_URL": f"http://127.0.0.1:{ports['models']}/v1",
     }
+
+
+def _without_proxy(inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return what keeps this machine's HTTP proxy, where one is set, out of the way between our own processes."""
+    known = inherited.get("no_proxy") or inherited.get("NO_PROXY") or ""
+    bypassed = ",".join(part for part in (known, "127.0.0.1", "localhost") if part)
+    return {"no_proxy": bypassed, "NO_PROXY": bypassed}
 
 
 def write_registry(settings: LocalSettings, ports: Mapping[str, int]) -> Path:

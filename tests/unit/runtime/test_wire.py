@@ -152,3 +152,10 @@ async def test_error_before_the_first_message_of_a_stream_is_typed() -> None:
         with pytest.raises(errors.Invalid):
             async for _ in LlmServiceStub(channel).GenerateText(llm.GenerateTextRequest()):
                 pass
+
+
+async def test_calls_do_not_take_the_way_over_an_http_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("no_proxy", "NO_PROXY", "no_grpc_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    assert (await ask(lambda request: pb.QueryReportResponse(pending_count=7))).pending_count == 7
