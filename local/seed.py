@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import signal
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +32,8 @@ from services.runtime.errors import AisleError, Unavailable
 EDITION = 1
 ASSETS = ROOT / "frontend" / "node_modules" / "@lobehub" / "fluent-emoji-3d" / "assets"
 UPLOAD_BYTES = 8_000_000
+# Products whose pictures are composed in one go.
+COMPOSED_AT_ONCE = 10
 PATIENCE = 30.0
 
 Say = Callable[[str], None]
@@ -99,22 +103,28 @@ class _Seeder:
 
     async def run(self) -> None:
         shop = demo_catalogue.build_catalogue()
-        loop = asyncio.get_running_loop()
-        with ProcessPoolExecutor(max_workers=1) as pool:
-            composing = loop.run_in_executor(pool, _compose_all, shop) if ASSETS.exists() else None
-            await self._step("products", len(shop.products), self._put_catalogue(shop))
-            written = reviews.build_reviews(shop)
-            await self._step("reviews", len(written), self._put_reviews(written))
-            articles = knowledge.load_articles()
-            await self._step("help articles", len(articles), self._put_articles(articles))
-            people = shoppers.build_shoppers()
-            month = demo_events.build_events(shop, people, datetime.now(UTC))
-            await self._step("events of a month", len(month), self._put_events(month))
-            if composing is None:
-                self._say("  Pictures are left out: the front end's packages are not installed (make frontend).")
-            else:
-                uploads = await self._step("pictures", sum(len(p.images) for p in shop.products), composing)
-                await self._put_pictures(uploads)
+        with _worker() as pool:
+            composing = asyncio.ensure_future(_composed(pool, shop.products)) if ASSETS.exists() else None
+            try:
+                await self._write(shop)
+                if composing is None:
+                    self._say("  Pictures are left out: run `make frontend`, then `aisle seed --again`.")
+                else:
+                    uploads = await self._step("pictures", sum(len(p.images) for p in shop.products), composing)
+                    await self._put_pictures(uploads)
+            finally:
+                if composing is not None:
+                    composing.cancel()
+
+    async def _write(self, shop: Catalogue) -> None:
+        await self._step("products", len(shop.products), self._put_catalogue(shop))
+        written = reviews.build_reviews(shop)
+        await self._step("reviews", len(written), self._put_reviews(written))
+        articles = knowledge.load_articles()
+        await self._step("help articles", len(articles), self._put_articles(articles))
+        people = shoppers.build_shoppers()
+        month = demo_events.build_events(shop, people, datetime.now(UTC))
+        await self._step("events of a month", len(month), self._put_events(month))
 
     async def _step(self, what: str, count: int, work: "asyncio.Future[T] | Coroutine[Any, Any, T]") -> T:
         started = time.monotonic()
@@ -156,9 +166,32 @@ class _Seeder:
             await self._products.UploadImages(request, caller=STAFF)
 
 
-def _compose_all(shop: Catalogue) -> list[tuple[str, bytes]]:
-    """Compose every picture of the shop; runs in a process of its own."""
-    return [(image.key, content) for product in shop.products for image, content in pictures.compose(product, ASSETS)]
+@contextmanager
+def _worker() -> Iterator[ProcessPoolExecutor]:
+    """Yield a process for heavy work. Leaving waits for nothing: whoever stops the stack waits for this process."""
+    pool = ProcessPoolExecutor(max_workers=1, initializer=_leave_signals_alone)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _leave_signals_alone() -> None:
+    """Undo what a forked worker inherits: Ctrl-C is the supervisor's, and its wake-up pipe not ours to write to."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+async def _composed(pool: ProcessPoolExecutor, products: Sequence[DemoProduct]) -> list[tuple[str, bytes]]:
+    """Compose every picture beside everything else, a few products at a time, so that it can be broken off."""
+    loop = asyncio.get_running_loop()
+    parts = [loop.run_in_executor(pool, _compose, batch) for batch in _batches(products, COMPOSED_AT_ONCE)]
+    return [upload for part in parts for upload in await part]
+
+
+def _compose(products: Sequence[DemoProduct]) -> list[tuple[str, bytes]]:
+    return [(image.key, content) for product in products for image, content in pictures.compose(product, ASSETS)]
 
 
 def _batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

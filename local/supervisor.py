@@ -86,6 +86,10 @@ class Supervisor:
         """Begin to stop everything."""
         self._stopping.set()
 
+    async def stopping(self) -> None:
+        """Return once everything begins to stop."""
+        await self._stopping.wait()
+
     async def _announce(self, when_ready: Callable[[], None] | None) -> None:
         for watched in self.watched.values():
             await watched.ready.wait()
