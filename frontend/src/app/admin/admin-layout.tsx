@@ -77,7 +77,7 @@ function SignOut({ name }: { name: string }) {
       size="small"
       tone="quiet"
     >
-      <span className="hidden text-muted @2xl:inline">{name}</span>
+      <span className="hidden text-muted @4xl:inline">{name}</span>
       Sign out
     </Button>
   );

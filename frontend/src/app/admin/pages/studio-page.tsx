@@ -1,8 +1,9 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useSearchParams } from "react-router";
 import type { Product } from "@/api/types";
+import { StudioStart } from "@/app/admin/studio-start";
 import { ProductPicker } from "@/features/catalog/components/product-picker";
-import { ErrorNote, EmptyNote } from "@/components/ui/notes";
+import { ErrorNote } from "@/components/ui/notes";
 import { MoneyText } from "@/components/ui/money-text";
 import { Skeleton } from "@/components/ui/skeleton";
 import { productQuery } from "@/features/catalog/api/get-product";
@@ -27,9 +28,7 @@ export function StudioPage() {
         <ProductPicker onPick={(product) => setParams({ product: product.id })} />
       </div>
       {id === "" ? (
-        <EmptyNote title="Whom shall we write about?">
-          <p>Pick a product above. Its facts appear on the left, the words on the right.</p>
-        </EmptyNote>
+        <StudioStart onPick={(product) => setParams({ product })} />
       ) : query.error ? (
         <ErrorNote error={query.error} onRetry={() => void query.refetch()} />
       ) : query.data ? (

@@ -19,13 +19,13 @@ const STATES: [ProductState, string][] = [
 export function ProductTable({ products }: { products: Product[] }) {
   return (
     <div className="relative overflow-x-auto">
-      <table className="w-full min-w-[760px] border-collapse text-sm">
+      <table className="w-full min-w-[540px] border-collapse @4xl:min-w-[760px] text-sm">
         <thead className="text-left text-xs text-muted">
           <tr className="border-b border-line-strong">
             <th className="py-2 pr-4 font-medium" scope="col">
               Product
             </th>
-            <th className="py-2 pr-4 font-medium" scope="col">
+            <th className="hidden py-2 pr-4 font-medium @4xl:table-cell" scope="col">
               Department
             </th>
             <th className="w-28 py-2 pr-6 text-right font-medium" scope="col">
@@ -37,7 +37,7 @@ export function ProductTable({ products }: { products: Product[] }) {
             <th className="w-32 py-2 pr-4 font-medium" scope="col">
               State
             </th>
-            <th className="py-2 pr-4 text-right font-medium" scope="col">
+            <th className="hidden py-2 pr-4 text-right font-medium @4xl:table-cell" scope="col">
               Changed
             </th>
             <th className="w-24 py-2" scope="col">
@@ -87,13 +87,18 @@ function ProductRow({ product, row }: { product: Product; row: number }) {
       <td className="py-0.5 pr-4">
         <div className="flex items-center gap-3">
           <ProductPicture className="size-8 shrink-0 rounded-sm" product={product} />
-          <Link className="max-w-[34ch] truncate font-medium hover:underline" to={pages.product(product.id)}>
+          <Link
+            className="max-w-[16ch] truncate font-medium hover:underline @2xl:max-w-[34ch]"
+            to={pages.product(product.id)}
+          >
             {product.title}
           </Link>
-          <span className="truncate text-xs text-muted">{product.brand}</span>
+          <span className="hidden truncate text-xs text-muted @4xl:inline">{product.brand}</span>
         </div>
       </td>
-      <td className="py-0.5 pr-4 text-muted">{product.category.title}</td>
+      <td className="hidden py-0.5 pr-4 whitespace-nowrap text-muted @4xl:table-cell">
+        {product.category.title}
+      </td>
       <td className="py-0.5 pr-6">
         <EditableCell
           column={0}
@@ -114,10 +119,10 @@ function ProductRow({ product, row }: { product: Product; row: number }) {
           value={String(product.stock_quantity)}
         />
       </td>
-      <td className="py-0.5 pr-4">
+      <td className="min-w-32 py-0.5 pr-4">
         <StateSelect product={product} row={row} />
       </td>
-      <td className="figures py-0.5 pr-4 text-right whitespace-nowrap text-muted">
+      <td className="figures hidden py-0.5 pr-4 text-right whitespace-nowrap text-muted @4xl:table-cell">
         {formatDay(product.update_time)}
       </td>
       <td className="py-0.5">

@@ -48,7 +48,7 @@ export function DraftPane({ draft, current, publishing, onEdit, onPublish, onDis
         {draft.degraded.length > 0 && (
           <div className="mt-4">
             <DegradedNote>
-              The writer was out of reach, so this was put together from the facts by rule.
+              Put together from the facts by rule: no language model that writes well enough is at hand.
             </DegradedNote>
           </div>
         )}

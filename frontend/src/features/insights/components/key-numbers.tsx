@@ -74,7 +74,9 @@ function Numbers({ overview, days }: { overview: Overview; days: number }) {
                 </span>
               )}
               <span className="text-muted">
-                from {number.before} in the {days} days before
+                {number.change
+                  ? `from ${number.before} in the ${String(days)} days before`
+                  : `Nothing counted in the ${String(days)} days before`}
               </span>
             </dd>
             <dd className="text-xs text-muted">{number.also}</dd>
