@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -40,7 +41,7 @@ def records(path: Path, file_format: str) -> Iterator[tuple[int, Record]]:
                 yield place, record
     except FileNotFoundError:
         raise UnreadableFile(f"{path}: there is no such file") from None
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
         raise UnreadableFile(f"{path.name}: {error}") from None
 
 
@@ -57,6 +58,8 @@ def _json_lines(stream: IO[str]) -> Iterator[tuple[int, Any]]:
                 yield number, json.loads(line)
             except json.JSONDecodeError as error:
                 raise UnreadableFile(f"line {number}: {error.msg} at column {error.colno}") from None
+            except (ValueError, RecursionError) as error:
+                raise UnreadableFile(f"line {number}: {error}") from None
 
 
 def _json(stream: IO[str]) -> Iterator[tuple[int, Any]]:
@@ -64,6 +67,10 @@ def _json(stream: IO[str]) -> Iterator[tuple[int, Any]]:
         content = json.load(stream)
     except json.JSONDecodeError as error:
         raise UnreadableFile(f"line {error.lineno}: {error.msg}") from None
+    except UnicodeDecodeError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise UnreadableFile(str(error)) from None
     yield from enumerate(_entries(content), 1)
 
 
@@ -71,7 +78,10 @@ def _yaml(stream: IO[str]) -> Iterator[tuple[int, Any]]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         content = yaml.load(stream, loader)  # noqa: S506 - both loaders are the safe ones
-    except yaml.YAMLError as error:
+    except UnicodeDecodeError:
+        raise
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # The parser lets other errors through, for example of a date that does not exist.
         raise UnreadableFile(str(error).replace("\n", " ")) from None
     yield from enumerate(_entries(content), 1)
 

@@ -17,6 +17,8 @@ from local.money import set_money
 MAPPINGS = Path(__file__).parent / "mappings"
 _MINOR_PER_MAJOR = Decimal(100)
 _MAX_ID = 80
+# 1,299 is over a thousand to some and a little over one to others.
+_GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
 
 
 class UnusableMapping(Exception):
@@ -161,6 +163,8 @@ def _minor(record: Mapping[str, Any], source: PriceSource, *, required: bool) ->
         if required:
             raise UnusableRecord(f"no price in {', '.join(source.fields)}")
         return 0
+    if _GROUPED.fullmatch(value):
+        raise UnusableRecord(f"price {value[:40]!r} may mean thousands or decimals; write it without the comma")
     try:
         number = Decimal(value.replace(",", "."))
         minor = int((number if source.unit == "minor" else number * _MINOR_PER_MAJOR).to_integral_value(ROUND_HALF_UP))

@@ -2,6 +2,7 @@
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from local import doctor as checks
 from local.settings import LocalSettings
@@ -12,7 +13,7 @@ def doctor() -> None:
     console = Console()
     found = checks.problems(LocalSettings.load())
     for problem in found:
-        console.print(f"[bold red]✗[/] {problem}", highlight=False)
+        console.print(f"[bold red]✗[/] {escape(problem)}", highlight=False)
     if found:
         raise typer.Exit(1)
     console.print("[green]✓[/] Nothing is in the way. Start with `make up`.")

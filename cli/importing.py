@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from cli import catalog_file, catalog_mapping
@@ -54,16 +55,20 @@ def _read(
         raise catalog_file.UnreadableFile(f"{file_format} is not one of {', '.join(catalog_file.FORMATS)}")
     products: dict[str, MappedProduct] = {}
     problems: list[str] = []
-    with console.status(f"Reading {file.name} …"):
+    doubles = 0
+    with console.status(f"Reading {escape(file.name)} …"):
         for place, record in catalog_file.records(file, file_format):
             try:
                 mapped = catalog_mapping.to_product(record, mapping)
             except catalog_mapping.UnusableRecord as error:
                 problems.append(f"{file.name}:{place}: {error}")
                 continue
+            doubles += mapped.product.name in products
             products[mapped.product.name] = mapped
             if limit and len(products) >= limit:
                 break
+    if doubles:
+        console.print(f"[yellow]![/] Records with the id of another one: {doubles}. Of each id the last one counts.")
     return list(products.values()), problems
 
 
@@ -99,11 +104,11 @@ async def _send(products: Sequence[MappedProduct]) -> None:
 
 def _show(problems: Sequence[str]) -> None:
     for problem in problems[:SHOWN_PROBLEMS]:
-        console.print(f"[yellow]![/] {problem}", highlight=False)
+        console.print(f"[yellow]![/] {escape(problem)}", highlight=False)
     if len(problems) > SHOWN_PROBLEMS:
         console.print(f"  … and {len(problems) - SHOWN_PROBLEMS} more.")
 
 
 def _refused(message: str) -> typer.Exit:
-    console.print(f"[bold red]✗[/] {message}", highlight=False)
+    console.print(f"[bold red]✗[/] {escape(message)}", highlight=False)
     return typer.Exit(1)

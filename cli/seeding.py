@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from local import seed as demo
 from local.settings import LocalSettings
@@ -19,5 +20,5 @@ def seed(
     try:
         asyncio.run(demo.fill(settings, lambda line: console.print(line, highlight=False), again=again))
     except demo.SeedFailed as failed:
-        console.print(f"[bold red]✗[/] {failed}", highlight=False)
+        console.print(f"[bold red]✗[/] {escape(str(failed))}", highlight=False)
         raise typer.Exit(1) from None
