@@ -18,12 +18,13 @@ ReadSession = NewType("ReadSession", AsyncSession)
 _MIGRATION_LOCK = 7_415_203
 
 
-# SQLSTATE classes and codes of a server that is away, starting, stopping or full, rather than of a wrong statement.
-_AWAY = ("08", "53", "57P01", "57P02", "57P03")
+# SQLSTATE classes and codes of a server that is away, starting, stopping or full, or that broke off one of two
+# transactions in each other's way (40), rather than of a wrong statement.
+_AWAY = ("08", "40", "53", "57P01", "57P02", "57P03")
 
 
 def is_away(error: BaseException) -> bool:
-    """Tell whether an error means that PostgreSQL cannot be used now: lost, refused, starting, stopping or full."""
+    """Tell whether an error means that PostgreSQL cannot be used now: lost, starting, stopping, full, deadlocked."""
     if isinstance(error, OSError | TimeoutError | exc.TimeoutError | exc.OperationalError | exc.InterfaceError):
         return True
     if not isinstance(error, exc.DBAPIError):

@@ -110,3 +110,36 @@ async def test_failed_call_is_forgotten(replies: PostgresReplies) -> None:
     with pytest.raises(errors.Unavailable):
         await replies.once("bff", METHOD, request, fail)
     assert await replies.once("bff", METHOD, request, work) == pb.WriteEventsResponse(accepted_count=1)
+
+
+async def test_replies_are_forgotten_after_a_day_while_the_process_runs(
+    replies: PostgresReplies, database: sql.Database
+) -> None:
+    async def run() -> pb.WriteEventsResponse:
+        return pb.WriteEventsResponse()
+
+    await replies.once("bff", METHOD, pb.WriteEventsRequest(request_id=str(uuid4())), run)
+    async with database.transaction() as session:
+        await session.execute(text("UPDATE idempotency_replies SET claimed_at = now() - interval '25 hours'"))
+    replies._forgot = float("-inf")
+    await replies.once("bff", METHOD, pb.WriteEventsRequest(request_id=str(uuid4())), run)
+    async with database.reading() as reader:
+        assert (await reader.execute(text("SELECT count(*) FROM idempotency_replies"))).scalar_one() == 1
+
+
+async def test_call_is_told_to_come_back_while_the_database_is_away() -> None:
+    async with sql.connect("postgresql+asyncpg://x:x@127.0.0.1:1/x", service="analytics") as away:
+        replies = PostgresReplies(away.engine)
+
+        async def run() -> pb.WriteEventsResponse:
+            return pb.WriteEventsResponse()
+
+        with pytest.raises(errors.Unavailable):
+            await replies.once("bff", METHOD, pb.WriteEventsRequest(request_id=str(uuid4())), run)
+
+
+async def test_transaction_that_lost_a_deadlock_counts_as_away(database: sql.Database) -> None:
+    with pytest.raises(DBAPIError) as lost:
+        async with database.transaction() as session:
+            await session.execute(text("DO $$ BEGIN RAISE SQLSTATE '40P01'; END $$"))
+    assert sql.is_away(lost.value)
