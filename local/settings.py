@@ -19,7 +19,9 @@ class LocalSettings(BaseSettings):
 
     home: Path = Field(Path(".aisle"), description="Folder of everything the stack keeps: data, logs, secrets.")
     host: str = Field("127.0.0.1", description="Address the edge listens on; 0.0.0.0 opens the shop to the network.")
-    port_offset: int = Field(0, ge=0, le=5000, description="Added to every port, to run a second stack, with a home of its own, beside another.")
+    port_offset: int = Field(
+        0, ge=0, le=5000, description="Added to every port: a second stack, with a home of its own."
+    )
     edge_port: int | None = Field(None, ge=1, le=65535, description="Port of the edge, instead of 8080.")
     demo: bool = Field(True, description="Whether an empty shop is filled with the demo shop.")
     servers_venv: Path = Field(ROOT / ".venv-servers", description="Where Envoy and Milvus Lite are installed.")
