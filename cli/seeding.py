@@ -18,7 +18,10 @@ def seed(
     console = Console()
     settings = LocalSettings.load()
     try:
-        asyncio.run(demo.fill(settings, lambda line: console.print(line, highlight=False), again=again))
+        with console.status("Filling the shop …") as status:
+            asyncio.run(
+                demo.fill(settings, lambda line: console.print(line, highlight=False), status.update, again=again)
+            )
     except demo.SeedFailed as failed:
         console.print(f"[bold red]✗[/] {escape(str(failed))}", highlight=False)
         raise typer.Exit(1) from None

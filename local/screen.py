@@ -7,10 +7,14 @@ from typing import Self
 import psutil
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from local.supervisor import State, Watched
+
+# Seconds between lines of progress where there is no terminal.
+SHOW_EVERY = 2.0
 
 _STYLES = {
     State.WAITING: "dim",
@@ -32,7 +36,7 @@ class Screen:
         self._rows: dict[str, Watched] = {}
         self._footer: list[str] = []
         self._live: Live | None = None
-        self._started = time.monotonic()
+        self._started = self._shown = time.monotonic()
 
     def __enter__(self) -> Self:
         """Begin to draw."""
@@ -63,6 +67,14 @@ class Screen:
         """Print lines above the table."""
         for line in lines:
             (self._live.console if self._live else self._console).print(line, highlight=False)
+
+    def show(self, line: str) -> None:
+        """Show how far something is: under the table, or every few seconds where there is no terminal."""
+        if self._live is not None:
+            self._footer = [escape(line)]
+        elif time.monotonic() - self._shown > SHOW_EVERY:
+            self._shown = time.monotonic()
+            self.say(line)
 
     def footer(self, *lines: str) -> None:
         """Keep lines under the table; printed once where there is no terminal."""

@@ -4,12 +4,12 @@ import asyncio
 import json
 import signal
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from aisle.analytics.v1 import analytics_service_pb2, event_pb2
 from aisle.analytics.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
@@ -36,15 +36,17 @@ UPLOAD_BYTES = 8_000_000
 COMPOSED_AT_ONCE = 10
 PATIENCE = 30.0
 
+# Takes a line that stays, and one that the next replaces.
 Say = Callable[[str], None]
 T = TypeVar("T")
+Upload = tuple[str, bytes]
 
 
 class SeedFailed(Exception):
     """The demo shop could not be written; the message says why and what to do."""
 
 
-async def fill(settings: LocalSettings, say: Say, *, again: bool = False) -> None:
+async def fill(settings: LocalSettings, say: Say, show: Say, *, again: bool = False) -> None:
     """Write the demo shop unless it is there, or the shop holds somebody's own products."""
     marker = settings.home / "seeded.json"
     if not again and _edition(marker) == EDITION:
@@ -56,7 +58,7 @@ async def fill(settings: LocalSettings, say: Say, *, again: bool = False) -> Non
             MeshChannel("cli", "chat", egress) as chat,
             MeshChannel("cli", "analytics", egress) as analytics,
         ):
-            seeder = _Seeder(product, chat, analytics, say)
+            seeder = _Seeder(product, chat, analytics, _Steps(say, show))
             if not again and not marker.exists() and await seeder.holds_products():
                 say("The shop holds products already; the demo shop is left out.")
                 return
@@ -82,12 +84,12 @@ def _edition(marker: Path) -> int | None:
 
 
 class _Seeder:
-    def __init__(self, product: MeshChannel, chat: MeshChannel, analytics: MeshChannel, say: Say) -> None:
+    def __init__(self, product: MeshChannel, chat: MeshChannel, analytics: MeshChannel, steps: "_Steps") -> None:
         self._products = ProductServiceStub(product)
         self._writer = CatalogueWriter(product)
         self._chat = ChatServiceStub(chat)
         self._analytics = AnalyticsServiceStub(analytics)
-        self._say = say
+        self._steps = steps
 
     async def holds_products(self) -> bool:
         """Ask for one product, patiently: the mesh may have learnt of the service only now."""
@@ -104,66 +106,87 @@ class _Seeder:
     async def run(self) -> None:
         shop = demo_catalogue.build_catalogue()
         with _worker() as pool:
-            composing = asyncio.ensure_future(_composed(pool, shop.products)) if ASSETS.exists() else None
+            composing = _composing(pool, shop.products) if ASSETS.exists() else []
             try:
                 await self._write(shop)
-                if composing is None:
-                    self._say("  Pictures are left out: run `make frontend`, then `aisle seed --again`.")
+                if composing:
+                    await self._put_pictures(composing, sum(len(p.images) for p in shop.products))
                 else:
-                    uploads = await self._step("pictures", sum(len(p.images) for p in shop.products), composing)
-                    await self._put_pictures(uploads)
+                    self._steps.say("  Pictures are left out: run `make frontend`, then `aisle seed --again`.")
             finally:
-                if composing is not None:
-                    composing.cancel()
+                for part in composing:
+                    part.cancel()
 
     async def _write(self, shop: Catalogue) -> None:
-        await self._step("products", len(shop.products), self._put_catalogue(shop))
-        written = reviews.build_reviews(shop)
-        await self._step("reviews", len(written), self._put_reviews(written))
-        articles = knowledge.load_articles()
-        await self._step("help articles", len(articles), self._put_articles(articles))
+        await self._put_catalogue(shop)
+        await self._put_reviews(reviews.build_reviews(shop))
+        await self._put_articles(knowledge.load_articles())
         people = shoppers.build_shoppers()
-        month = demo_events.build_events(shop, people, datetime.now(UTC))
-        await self._step("events of a month", len(month), self._put_events(month))
-
-    async def _step(self, what: str, count: int, work: "asyncio.Future[T] | Coroutine[Any, Any, T]") -> T:
-        started = time.monotonic()
-        self._say(f"  Filling the shop: {count:,} {what} …")
-        result = await work
-        self._say(f"  Filling the shop: {count:,} {what} done in {time.monotonic() - started:.1f} s")
-        return result
+        await self._put_events(demo_events.build_events(shop, people, datetime.now(UTC)))
 
     async def _put_catalogue(self, shop: Catalogue) -> None:
         request = product_service_pb2.BatchUpsertCategoriesRequest(categories=[_category(c) for c in shop.categories])
         await self._products.BatchUpsertCategories(request, caller=STAFF)
-        await self._writer.put_products([_product(p) for p in shop.products], lambda count: None)
+        with self._steps.step("products", len(shop.products)) as advance:
+            await self._writer.put_products([_product(p) for p in shop.products], advance)
 
     async def _put_reviews(self, written: Sequence[DemoReview]) -> None:
-        for batch in _batches(written, 500):
-            request = product_service_pb2.BatchUpsertReviewsRequest(reviews=[_review(r) for r in batch])
-            await self._products.BatchUpsertReviews(request, caller=STAFF)
+        with self._steps.step("reviews", len(written)) as advance:
+            for batch in _batches(written, 500):
+                request = product_service_pb2.BatchUpsertReviewsRequest(reviews=[_review(r) for r in batch])
+                await self._products.BatchUpsertReviews(request, caller=STAFF)
+                advance(len(batch))
 
     async def _put_articles(self, articles: Sequence[DemoArticle]) -> None:
-        for batch in _batches(articles, 25):
-            request = chat_service_pb2.BatchUpsertArticlesRequest(articles=[_article(a) for a in batch])
-            await self._chat.BatchUpsertArticles(request, caller=STAFF)
+        with self._steps.step("help articles", len(articles)) as advance:
+            for batch in _batches(articles, 8):
+                request = chat_service_pb2.BatchUpsertArticlesRequest(articles=[_article(a) for a in batch])
+                await self._chat.BatchUpsertArticles(request, caller=STAFF)
+                advance(len(batch))
 
     async def _put_events(self, month: Sequence[DemoEvent]) -> None:
-        for batch in _batches(month, 1000):
-            request = analytics_service_pb2.WriteEventsRequest(events=[_event(e) for e in batch])
-            await self._analytics.WriteEvents(request, caller=STAFF)
+        with self._steps.step("events of a month", len(month)) as advance:
+            for batch in _batches(month, 1000):
+                request = analytics_service_pb2.WriteEventsRequest(events=[_event(e) for e in batch])
+                await self._analytics.WriteEvents(request, caller=STAFF)
+                advance(len(batch))
 
-    async def _put_pictures(self, uploads: Sequence[tuple[str, bytes]]) -> None:
-        request = product_service_pb2.UploadImagesRequest()
-        size = 0
-        for key, content in uploads:
-            if request.uploads and (size + len(content) > UPLOAD_BYTES or len(request.uploads) == 200):
+    async def _put_pictures(self, composing: "Sequence[asyncio.Future[list[Upload]]]", count: int) -> None:
+        request, size = product_service_pb2.UploadImagesRequest(), 0
+        with self._steps.step("pictures", count) as advance:
+            for part in composing:
+                for key, content in await part:
+                    if request.uploads and (size + len(content) > UPLOAD_BYTES or len(request.uploads) == 200):
+                        await self._products.UploadImages(request, caller=STAFF)
+                        request, size = product_service_pb2.UploadImagesRequest(), 0
+                    request.uploads.add(key=key, content=content, content_type="image/webp")
+                    size += len(content)
+                    advance(1)
+            if request.uploads:
                 await self._products.UploadImages(request, caller=STAFF)
-                request, size = product_service_pb2.UploadImagesRequest(), 0
-            request.uploads.add(key=key, content=content, content_type="image/webp")
-            size += len(content)
-        if request.uploads:
-            await self._products.UploadImages(request, caller=STAFF)
+
+
+class _Steps:
+    """Tells how far the filling is."""
+
+    def __init__(self, say: Say, show: Say) -> None:
+        self.say = say
+        self._show = show
+
+    @contextmanager
+    def step(self, what: str, count: int) -> Iterator[Callable[[int], None]]:
+        """Yield what is called with each number of things that are done."""
+        started = time.monotonic()
+        done = 0
+
+        def advance(more: int) -> None:
+            nonlocal done
+            done += more
+            self._show(f"  Filling the shop: {done:,} of {count:,} {what}")
+
+        advance(0)
+        yield advance
+        self.say(f"  Filling the shop: {count:,} {what} in {time.monotonic() - started:.1f} s")
 
 
 @contextmanager
@@ -183,14 +206,13 @@ def _leave_signals_alone() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-async def _composed(pool: ProcessPoolExecutor, products: Sequence[DemoProduct]) -> list[tuple[str, bytes]]:
+def _composing(pool: ProcessPoolExecutor, products: Sequence[DemoProduct]) -> "list[asyncio.Future[list[Upload]]]":
     """Compose every picture beside everything else, a few products at a time, so that it can be broken off."""
     loop = asyncio.get_running_loop()
-    parts = [loop.run_in_executor(pool, _compose, batch) for batch in _batches(products, COMPOSED_AT_ONCE)]
-    return [upload for part in parts for upload in await part]
+    return [loop.run_in_executor(pool, _compose, batch) for batch in _batches(products, COMPOSED_AT_ONCE)]
 
 
-def _compose(products: Sequence[DemoProduct]) -> list[tuple[str, bytes]]:
+def _compose(products: Sequence[DemoProduct]) -> list[Upload]:
     return [(image.key, content) for product in products for image, content in pictures.compose(product, ASSETS)]
 
 

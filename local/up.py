@@ -102,7 +102,7 @@ async def _welcome(
 
 async def _filled(settings: LocalSettings, screen: Screen, supervisor: Supervisor) -> bool:
     """Fill an empty shop; False when the stack was told to stop meanwhile: the next start goes on with it."""
-    filling = asyncio.ensure_future(seed.fill(settings, screen.say))
+    filling = asyncio.ensure_future(seed.fill(settings, screen.say, screen.show))
     stopping = asyncio.ensure_future(supervisor.stopping())
     try:
         await asyncio.wait({filling, stopping}, return_when=asyncio.FIRST_COMPLETED)
