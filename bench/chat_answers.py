@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.chat_questions import OFF_TOPIC, SUPPORT, Ask
+from bench.chat_questions import OFF_TOPIC, SEEN, SUPPORT, Ask
 from local.demo.knowledge import load_articles
 from local.models.encoder import Encoder, embedding_model
 from local.models.settings import ModelServerSettings
@@ -92,11 +92,15 @@ class Scores:
     answered: float
     right_and_answered: float
     fact: float
-    refused: float
+    # None when nothing off topic was asked.
+    refused: float | None
+    words: float
 
     def row(self) -> str:
-        shares = (self.right, self.answered, self.right_and_answered, self.fact, self.refused)
-        return f"{self.mode:<26} {self.half:<9}" + "".join(f"{share:>11.3f}" for share in shares)
+        shares = (self.right, self.answered, self.right_and_answered, self.fact)
+        refused = f"{'-':>11}" if self.refused is None else f"{self.refused:>11.3f}"
+        told = "".join(f"{share:>11.3f}" for share in shares)
+        return f"{self.mode:<26} {self.half:<9}{told}{refused}{self.words:>8.0f}"
 
 
 def half(asks: Sequence[Ask], held_out: bool) -> list[Ask]:
@@ -104,7 +108,7 @@ def half(asks: Sequence[Ask], held_out: bool) -> list[Ask]:
 
 
 def answer_of(found: Found) -> str:
-    return " ".join(one.text for one in quote(found.question, found.judgement.evidence, found.vocabulary))
+    return " ".join(one.text for one in quote(found.question, found.judgement.evidence))
 
 
 def top_article(found: Found) -> str:
@@ -114,7 +118,7 @@ def top_article(found: Found) -> str:
 async def score(mode: str, name: str, find: FindPassages, asks: Sequence[Ask], show: bool) -> Scores:
     support = [ask for ask in asks if ask.articles]
     off = [ask for ask in asks if not ask.articles]
-    right = answered = both = fact = refused = 0
+    right = answered = both = fact = refused = size = 0
     for ask in support:
         found = await find(ask.text)
         is_right = top_article(found) in ask.articles
@@ -124,6 +128,7 @@ async def score(mode: str, name: str, find: FindPassages, asks: Sequence[Ask], s
         both += is_right and found.judgement.known
         holds = found.judgement.known and ask.fact.lower() in text.lower()
         fact += holds
+        size += len(text.split())
         if show and not (is_right and found.judgement.known and holds):
             best = found.judgement.evidence[0]
             # fmt: off
@@ -139,7 +144,7 @@ async def score(mode: str, name: str, find: FindPassages, asks: Sequence[Ask], s
                   f"lexical={best.lexical:.2f}")  # fmt: skip
     return Scores(
         mode, name, right / len(support), answered / len(support), both / len(support), fact / len(support),
-        refused / max(len(off), 1),
+        refused / len(off) if off else None, size / len(support),
     )  # fmt: skip
 
 
@@ -161,11 +166,12 @@ async def peers(rig: Rig, asks: Sequence[Ask]) -> list[str]:
 async def demo(rig: Rig, show: bool) -> None:
     asks = [*SUPPORT, *OFF_TOPIC]
     print(f"\nDemo shop: {len(rig.book.shelves)} articles, {len(SUPPORT)} questions, {len(OFF_TOPIC)} off topic")
-    print(f"{'':<36}{'article@1':>11}{'answered':>11}{'both':>11}{'fact said':>11}{'refused':>11}")
+    print(f"{'':<36}{'article@1':>11}{'answered':>11}{'both':>11}{'fact said':>11}{'refused':>11}{'words':>8}")
     for held_out, name in ((False, "tuned on"), (True, "held out")):
         # Support and off-topic questions are halved apart, so that both halves hold both kinds alike.
         chosen = [*half(SUPPORT, held_out), *half(OFF_TOPIC, held_out)]
         print((await score("hybrid", name, rig.find(), chosen, show and not held_out)).row())
+    print((await score("hybrid", "seen", rig.find(), SEEN, show)).row())
     chosen = [*half(SUPPORT, True), *half(OFF_TOPIC, True)]
     rig.embedder.away = True
     print((await score("without vectors", "held out", rig.find(), chosen, False)).row())

@@ -123,7 +123,7 @@ SUPPORT = [
     Ask("how do I exchange a colour", ("exchanges",), "Exchange"),
     Ask("What does status 'waiting' mean?", ("order-status",), "Something is missing"),
     Ask("it says delivered but I have nothing", ("order-status", "track-your-order"), "neighbours"),
-    Ask("when will the sold out armchair be back?", ("out-of-stock",), "back"),
+    Ask("when will the sold out armchair be back?", ("out-of-stock",), "within ten"),
     Ask("can you notify me when it is in stock again", ("out-of-stock",), "Tell me"),
     Ask("are the reviews on your site real?", ("reviews-policy",), "verified purchase"),
     Ask("How can I edit my review?", ("reviews-policy",), "edit"),
@@ -131,6 +131,20 @@ SUPPORT = [
     Ask("can I return earrings engraved with a name?", ("returns-policy", "change-or-cancel-order"), "Personalised"),
     Ask("how do I print the return label?", ("how-to-return", "returns-policy"), "label"),
     Ask("Do I have to use the original box for a return?", ("how-to-return",), "sturdy"),
+]
+
+# Asked in the running shop, where answers near in topic missed what was asked for. Known while tuning: never reported
+# as held out.
+SEEN = [
+    Ask("how long do I have to send something back?", ("returns-policy", "how-to-return"), "30 days"),
+    Ask("which payment methods do you take", ("payment-methods",), "Visa, Mastercard and American Express"),
+    Ask("Can I return shoes that I have worn once?", ("returns-policy",), "unused"),
+    Ask("do you ship to Norway?", ("where-we-deliver",), "to Norway"),
+    Ask("what does shipping cost?", ("delivery-options", "where-we-deliver"), "costs 4.90"),
+    Ask("how long does delivery take", ("delivery-options", "where-we-deliver"), "2–4 working days"),
+    Ask("how do I change my password", ("reset-password",), "Forgot password"),
+    Ask("when do I get my refund", ("refund-timing", "returns-policy"), "within 5 working days"),
+    Ask("is there a warranty on the sofa", ("warranty",), "years"),
 ]
 
 OFF_TOPIC = [

@@ -76,7 +76,7 @@ class _Sheet:
     """What was said so far, with the model's marks renumbered in the order of their first use."""
 
     def __init__(self, found: Found) -> None:
-        best = found.judgement.evidence[0].score
+        best = found.judgement.confidence
         worthy = [one.passage for one in found.judgement.evidence[:_PASSAGES] if one.score >= _NEARLY * best]
         self.passages = [citation_of(passage, number) for number, passage in enumerate(worthy, start=1)]
         self.texts = {
@@ -117,7 +117,7 @@ class _Sheet:
 def _quoted(found: Found, sheet: _Sheet) -> list[AnswerPart]:
     """Return the quotes that answer, without passages that the model has used already."""
     used = {sheet.passages[number - 1].passage for number in sheet.numbers}
-    quotes = quote(found.question, found.judgement.evidence, found.vocabulary)
+    quotes = quote(found.question, found.judgement.evidence)
     fresh = [one for one in quotes if one.citation.passage not in used]
     parts: list[AnswerPart] = []
     for said in phrasing.joined(fresh, first_number=len(sheet.numbers) + 1):

@@ -3,22 +3,23 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from services.chat.domain.answer_kind import FORM_WORDS, Kind, kinds_of
 from services.chat.domain.article import Passage
 from services.chat.domain.conversation import Citation
-from services.chat.domain.retrieval import Evidence, Question
+from services.chat.domain.retrieval import TELLING, Evidence, Question
 from services.chat.domain.text import Sentence, overlap, sentences, terms
-from services.chat.domain.vocabulary import Vocabulary
 
 MAX_PASSAGES = 2
-# Sections of help pages are short and answer one question: one of so many words is quoted whole.
-_WHOLE_SECTION = 70
-_WINDOW = 45
+_MOST_WORDS = 70
 _OPENING = 30
 # A further passage must be nearly as good as the first, and so must its best sentence.
 _PASSAGE_NEARLY = 0.92
 _NEARLY = 0.92
 # Two sentences that share this much say the same.
 _SAME = 0.6
+# Of a section so many sentences, and beside one that is of the kind asked for only others of that kind.
+_SENTENCES = 3
+_ALSO = 0.3
 _MAX_ITEMS = 7
 _MAX_LIST_WORDS = 110
 
@@ -31,32 +32,34 @@ class Quote:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Scored:
-    place: int
-    score: float
-
-
-def quote(question: Question, evidence: Sequence[Evidence], vocabulary: Vocabulary) -> list[Quote]:
+def quote(question: Question, evidence: Sequence[Evidence]) -> list[Quote]:
     """Return the quotes that answer a question, from the best passage first. `evidence` is best first."""
     quotes: list[Quote] = []
+    missing = set(question.terms) - FORM_WORDS
     best_of_all = 0.0
     for weighed in _worth_quoting(evidence):
         spoken = sentences(weighed.passage.text)
-        best = _best(question, weighed, spoken, vocabulary)
-        if best is None or best.score < _NEARLY * best_of_all:
+        scores = weighed.answers
+        best = max(range(len(spoken)), key=scores.__getitem__, default=-1)
+        if best < 0 or scores[best] < _NEARLY * best_of_all:
             continue
-        best_of_all = best_of_all or best.score
-        if any(_says_the_same(spoken[best.place], said.text) for said in quotes):
+        best_of_all = best_of_all or scores[best]
+        said = _terms_in_place(weighed.passage, spoken[best])
+        if quotes and (not said & missing or _says_the_same(spoken[best], quotes[0].text)):
             continue
-        # The first quote answers, a further one only adds to it.
-        places = _section_around(spoken, best.place) if not quotes else [best.place]
-        text = _written(spoken, _with_context(spoken, places))
-        section = spoken[best.place].section
-        quotes.append(Quote(citation_of(weighed.passage, len(quotes) + 1, section), text))
+        # The first quote answers, a further one only adds what the question names and the first does not hold.
+        places = _around(question, weighed, spoken, best) if not quotes else [best]
+        kept = _with_context(spoken, places)
+        missing -= set().union(*(_terms_in_place(weighed.passage, spoken[place]) for place in kept))
+        section = spoken[best].section
+        quotes.append(Quote(citation_of(weighed.passage, len(quotes) + 1, section), _written(spoken, kept)))
         if len(quotes) >= MAX_PASSAGES:
             break
     return quotes
+
+
+def _terms_in_place(passage: Passage, sentence: Sentence) -> set[str]:
+    return set(terms(f"{passage.title} {sentence.section} {sentence.text}"))
 
 
 def citation_of(passage: Passage, index: int, section: str = "") -> Citation:
@@ -66,42 +69,55 @@ def citation_of(passage: Passage, index: int, section: str = "") -> Citation:
 
 def _worth_quoting(evidence: Sequence[Evidence]) -> Iterator[Evidence]:
     for place, weighed in enumerate(evidence):
-        if place == 0 or weighed.score >= _PASSAGE_NEARLY * evidence[0].score:
+        if place == 0 or weighed.rank >= _PASSAGE_NEARLY * evidence[0].rank:
             yield weighed
-
-
-def _best(question: Question, weighed: Evidence, spoken: Sequence[Sentence], vocabulary: Vocabulary) -> _Scored | None:
-    """Return the sentence that answers best."""
-    asked = question.terms
-    found: list[_Scored] = []
-    for place, sentence in enumerate(spoken):
-        lexical = vocabulary.covered(asked, terms(f"{sentence.section} {sentence.text}"))
-        meaning = weighed.sentence_meanings[place] if weighed.sentence_meanings else lexical
-        found.append(_Scored(place, 0.7 * meaning + 0.3 * lexical))
-    return max(found, key=lambda scored: scored.score, default=None)
 
 
 def _says_the_same(sentence: Sentence, said: str) -> bool:
     return overlap(terms(sentence.text), terms(said)) >= _SAME
 
 
-def _section_around(spoken: Sequence[Sentence], best: int) -> list[int]:
-    """Return the places of the section around a sentence; of a long one the sentence and what follows it."""
-    section = [place for place, sentence in enumerate(spoken) if sentence.section == spoken[best].section]
-    size = sum(_size(spoken[place]) for place in section)
-    if not spoken[best].section and size <= _OPENING:
+def _around(question: Question, weighed: Evidence, spoken: Sequence[Sentence], best: int) -> list[int]:
+    """Return the places of the sentences that belong to an answer, at most three that stand together."""
+    section = _places_of_section(spoken, spoken[best].section)
+    answers = weighed.fits[best] >= TELLING
+    explains: list[int] = []
+    if not spoken[best].section and sum(_size(spoken[place]) for place in section) <= _OPENING:
         # An opening says what the page is about, the first section says how it is.
-        after = range(section[-1] + 1, len(spoken))
-        section += [place for place in after if spoken[place].section == spoken[after[0]].section]
-        size = sum(_size(spoken[place]) for place in section)
-    if size <= _WHOLE_SECTION:
-        return section
+        after = section[-1] + 1
+        explains = _places_of_section(spoken, spoken[after].section) if after < len(spoken) else []
+    if explains and kinds_of(question.text) == {Kind.YES_NO}:
+        # A yes is explained by what is nearest to the question.
+        return [*section, max(explains, key=weighed.answers.__getitem__)]
+    if not answers:
+        most = _SENTENCES + len(section) if explains else _SENTENCES
+        return _together(spoken, [*section, *explains], best, weighed.answers, most)
+    missing = set(question.terms) - FORM_WORDS - _terms_in_place(weighed.passage, spoken[best])
+    also = [
+        place
+        for place in section
+        if weighed.fits[place] >= _ALSO or missing & _terms_in_place(weighed.passage, spoken[place])
+    ]
+    return _together(spoken, also, best, weighed.answers, _SENTENCES)
+
+
+def _places_of_section(spoken: Sequence[Sentence], section: str) -> list[int]:
+    return [place for place, sentence in enumerate(spoken) if sentence.section == section]
+
+
+def _together(
+    spoken: Sequence[Sentence], near: Sequence[int], best: int, scores: Sequence[float], most: int
+) -> list[int]:
+    """Grow from the best sentence to its better neighbour while the quote stays short."""
     chosen, size = [best], _size(spoken[best])
-    for place in section[section.index(best) + 1 :]:
-        size += _size(spoken[place])
-        if size > _WINDOW:
+    while len(chosen) < most:
+        beside = [place for place in (chosen[0] - 1, chosen[-1] + 1) if place in near]
+        beside = [place for place in beside if size + _size(spoken[place]) <= _MOST_WORDS]
+        if not beside:
             break
-        chosen.append(place)
+        taken = max(beside, key=scores.__getitem__)
+        size += _size(spoken[taken])
+        chosen = sorted([*chosen, taken])
     return chosen
 
 

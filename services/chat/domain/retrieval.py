@@ -1,12 +1,13 @@
 """From lists of found passages to the ones that answer, and the honest question whether any of them does."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from operator import mul
 
+from services.chat.domain.answer_kind import FORM_WORDS, Kind, fit, kinds_of, usual
 from services.chat.domain.article import Passage
-from services.chat.domain.text import sentences, terms
+from services.chat.domain.text import Sentence, sentences, terms
 from services.chat.domain.vocabulary import Vocabulary
 
 Vector = Sequence[float]
@@ -30,7 +31,20 @@ class Calibration:
     known: float = 0.48
     # The least share of the question's words when there are no vectors.
     known_by_words: float = 0.55
+    # How well a sentence answers: its closeness, the question's words in it, and whether it is the kind of answer asked
+    # for; a sentence of that kind that says how it usually is gains a little more.
+    sentence_lexical: float = 0.3
+    kind: float = 0.3
+    usual: float = 0.1
+    # How much a passage's rank gains when kind makes its sentences better answers. Ranks order passages; what is known
+    # is decided without them.
+    answering: float = 0.5
+    # The share of the nearest passage's score from which on a passage is near in topic: others gain nothing by kind.
+    near: float = 0.8
 
+
+# From here on a fit tells that a sentence is of the kind asked for.
+TELLING = 0.4
 
 CALIBRATED = Calibration()
 
@@ -47,26 +61,32 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A passage weighed against a question. Sentence meanings are empty without vectors."""
+    """A passage weighed against a question.
+
+    `score` is how near its topic is. `answers` is how well each of its sentences answers, `fits` how far each is of the
+    kind asked for; `rank` is the score and what the kind adds to it.
+    """
 
     passage: Passage
     score: float
     meaning: float
     lexical: float
-    sentence_meanings: tuple[float, ...] = ()
+    answers: tuple[float, ...]
+    fits: tuple[float, ...]
+    rank: float
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The evidence, best first, and whether it is good enough to answer from."""
+    """The evidence, best rank first, and whether it is near enough to answer from."""
 
     known: bool
     evidence: tuple[Evidence, ...]
 
     @property
     def confidence(self) -> float:
-        """The score of the best evidence."""
-        return self.evidence[0].score if self.evidence else 0.0
+        """The score of the nearest evidence."""
+        return max((evidence.score for evidence in self.evidence), default=0.0)
 
 
 def fuse(lists: Sequence[Sequence[str]], limit: int) -> list[str]:
@@ -105,44 +125,84 @@ def judge(
 ) -> Judgement:
     """Weigh every found passage, given best first, and decide whether the best one answers."""
     asked = question.terms
-    weighed = [_weigh(question, asked, stored, place, vocabulary, calibration) for place, stored in enumerate(found)]
-    ranked = tuple(sorted(weighed, key=lambda evidence: -evidence.score))
-    if not ranked or not asked:
+    wanted = _Asked(question, frozenset(asked), kinds_of(question.text), vocabulary, calibration)
+    weighed = [_weigh(wanted, stored, place) for place, stored in enumerate(found)]
+    nearest = max(weighed, key=lambda evidence: evidence.score, default=None)
+    if nearest is None:
+        return Judgement(False, ())
+    least = calibration.near * nearest.score
+    weighed = [one if one.score >= least else replace(one, rank=one.score) for one in weighed]
+    ranked = tuple(sorted(weighed, key=lambda evidence: -evidence.rank))
+    if not asked:
         return Judgement(False, ranked)
     if any(question.vector and question.model == stored.model for stored in found):
-        return Judgement(_known(asked, ranked[0], vocabulary, calibration), ranked)
-    return Judgement(_known_by_words(asked, ranked[0], vocabulary, calibration), ranked)
+        return Judgement(_known(asked, nearest, vocabulary, calibration), ranked)
+    return Judgement(_known_by_words(asked, nearest, vocabulary, calibration), ranked)
 
 
-def _weigh(
-    question: Question,
-    asked: Sequence[str],
-    stored: Stored,
-    place: int,
-    vocabulary: Vocabulary,
-    calibration: Calibration,
-) -> Evidence:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is looked for in every passage."""
+
+    question: Question
+    terms: frozenset[str]
+    kinds: frozenset[Kind]
+    vocabulary: Vocabulary
+    calibration: Calibration
+
+
+def _weigh(asked: _Asked, stored: Stored, place: int) -> Evidence:
+    question, calibration = asked.question, asked.calibration
     in_text, in_title, spoken = _read(stored.passage)
-    lexical = vocabulary.covered(asked, in_text)
-    title = vocabulary.covered(asked, in_title)
+    lexical = asked.vocabulary.covered(asked.terms, in_text)
+    title = asked.vocabulary.covered(asked.terms, in_title)
     if not question.vector or question.model != stored.model:
         # Without meaning the place among the found says how often and how prominently the words stand there.
-        return Evidence(stored.passage, 0.4 * lexical + 0.2 * title + 0.4 / (1 + place), 0.0, lexical)
+        score = 0.4 * lexical + 0.2 * title + 0.4 / (1 + place)
+        return _ranked(asked, stored.passage, (), Evidence(stored.passage, score, 0.0, lexical, (), (), score))
     by_sentence = tuple(closeness(question.vector, vector) for vector in stored.sentence_vectors)
-    if len(by_sentence) != spoken:
+    if len(by_sentence) != len(spoken):
         by_sentence = ()
     whole = closeness(question.vector, stored.vector)
     best = max(by_sentence, default=whole)
     meaning = calibration.whole * whole + (1 - calibration.whole) * best
     score = meaning + calibration.lexical * lexical + calibration.title * title
-    return Evidence(stored.passage, score, meaning, lexical, by_sentence)
+    return _ranked(asked, stored.passage, by_sentence, Evidence(stored.passage, score, meaning, lexical, (), (), score))
+
+
+def _ranked(asked: _Asked, passage: Passage, meanings: Sequence[float], evidence: Evidence) -> Evidence:
+    """Return the evidence with what its sentences are worth as answers."""
+    calibration = asked.calibration
+    spoken = _read(passage)[2]
+    named = asked.terms - FORM_WORDS
+    fits = tuple(fit(asked.kinds, asked.terms, sentence, passage.title) for sentence in spoken)
+    answers: list[float] = []
+    nearest = telling = 0.0
+    for place, sentence in enumerate(spoken):
+        lexical = asked.vocabulary.covered(named, _terms_under(sentence, passage.title))
+        meaning = meanings[place] if meanings else lexical
+        near = (1 - calibration.sentence_lexical) * meaning + calibration.sentence_lexical * lexical
+        of_kind = calibration.kind * fits[place]
+        usually = calibration.usual if fits[place] and usual(asked.kinds, sentence) else 0.0
+        answers.append(near + of_kind + usually)
+        nearest = max(nearest, near)
+        # A weak sign of the kind chooses a sentence, not a passage; nor does one that shares nothing with the question.
+        telling = max(telling, near + (of_kind if near > 0 and fits[place] >= TELLING else 0.0))
+    rank = evidence.score + calibration.answering * (telling - nearest)
+    return replace(evidence, answers=tuple(answers), fits=fits, rank=rank)
+
+
+@lru_cache(maxsize=16_384)
+def _terms_under(sentence: Sentence, title: str) -> frozenset[str]:
+    """Return the terms of a sentence and its heading, which for an opening is the title."""
+    return frozenset(terms(f"{sentence.section or title} {sentence.text}"))
 
 
 @lru_cache(maxsize=4096)
-def _read(passage: Passage) -> tuple[frozenset[str], frozenset[str], int]:
-    """Return the terms of a passage, those of its title and headings, and its number of sentences."""
+def _read(passage: Passage) -> tuple[frozenset[str], frozenset[str], tuple[Sentence, ...]]:
+    """Return the terms of a passage, those of its title and headings, and its sentences."""
     headings = f"{passage.title} {passage.section}"
-    return frozenset(terms(passage.headed)), frozenset(terms(headings)), len(sentences(passage.text))
+    return frozenset(terms(passage.headed)), frozenset(terms(headings)), tuple(sentences(passage.text))
 
 
 def _known(asked: Sequence[str], best: Evidence, vocabulary: Vocabulary, calibration: Calibration) -> bool:

@@ -52,6 +52,8 @@ PHRASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), term)
     for pattern, term in (
         (r"\b(?:send|sent|sending|give|bring|ship|post|mail|take|hand)\s+(?:\w+\s+){0,2}back\b", "return"),
+        (r"\bcome\s+back\b", "return"),
+        (r"\bby\s+mail\b", "by post"),
         (r"\bmoney\s+back\b", "refund"),
         (r"\b(?:log|sign)(?:ged|ging|ing)?\s*(?:in|on)\b", "login"),
         (r"\bgift\s*-?cards?\b", "giftcard"),
@@ -81,6 +83,7 @@ ALIKE: Mapping[str, str] = {
         ("phon", "call", "telephon"),
         ("chang", "modify", "edit", "updat", "amend"),
         ("wash", "launder", "laundry"),
+        ("wear", "unus", "unworn"),
         ("abroad", "overseas", "internat", "international", "foreign"),
         ("colour", "color"),
         ("shop", "stor"),
