@@ -11,6 +11,7 @@ STATE := .state
 STEP := requirements/step.sh
 UV := $(BIN)/uv pip install --require-hashes
 T ?= tests
+DATA ?= ../shared/data
 
 ##@ Use
 .PHONY: up
@@ -22,7 +23,7 @@ down: ## Stop a stack that runs elsewhere
 	@if [ -x $(BIN)/aisle ]; then $(BIN)/aisle down; else echo "Nothing is running."; fi
 
 .PHONY: status
-status: ## Show what Envoy knows about each service
+status: setup ## Show what Envoy knows about each service
 	@$(BIN)/aisle status
 
 ##@ Build
@@ -41,7 +42,7 @@ lock: $(STATE)/venv ## Rewrite the Python lock files
 	@requirements/lock.sh
 
 .PHONY: openapi
-openapi: proto ## Write the BFF's OpenAPI and the front end's types of it
+openapi: proto $(STATE)/node ## Write the BFF's OpenAPI and the front end's types of it
 	@$(BIN)/python -m bff.openapi > frontend/openapi.json
 	@cd frontend && npm run --silent generate:api
 
@@ -111,8 +112,11 @@ docs: setup ## Write the tables of README and docs anew from the code
 	@$(BIN)/python -m checks.tables --write
 
 .PHONY: bench
-bench: setup ## Measure what docs/ claims, against a running stack
-	@for file in bench/*.py; do echo "$$file"; $(BIN)/python "$$file"; done
+bench: setup ## Measure what docs/measurements.md claims; DATA=folder with the public data sets
+	@$(BIN)/python -m bench.chat_answers --data $(DATA)
+	@$(BIN)/python -m bench.import_catalog --data $(DATA)/icecat
+	@$(BIN)/python -m bench.search_icecat --data $(DATA)/icecat
+	@$(BIN)/python -m bench.embeddings --icecat $(DATA)/icecat
 
 .PHONY: clean
 clean: ## Remove what was built and installed, but not the shop's data in .aisle

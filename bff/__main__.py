@@ -47,6 +47,8 @@ async def serve(settings: BffSettings) -> None:
         application = Application(settings, services, accounts)
         if settings.demo_accounts:
             await application.sign_in.prepare_demo(settings.demo_password.get_secret_value())
+        else:
+            await application.sign_in.shut_demo()
         log.info("serving", extra={"data": {"port": settings.listen_port}})
         await DrainingServer(application, settings).serve()
     log.info("stopped")

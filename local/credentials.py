@@ -16,6 +16,8 @@ class Credentials:
     media_signing_key: str
     jwt_key: str
     api_key: str
+    # Of the demo accounts, once the edge is open to the network.
+    demo_password: str
 
 
 def load(home: Path) -> Credentials:

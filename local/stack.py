@@ -14,6 +14,7 @@ from local.settings import ROOT, LocalSettings
 
 # Seconds a local process keeps serving after it was told to stop: Envoy checks health every second.
 LOCAL_DRAIN = "0.3"
+KNOWN_PASSWORD = "lantern-and-loom"  # noqa: S105 - published on purpose, for a shop only this machine can reach
 
 
 def processes(settings: LocalSettings, credentials: Credentials) -> list[Process]:
@@ -33,6 +34,11 @@ def processes(settings: LocalSettings, credentials: Credentials) -> list[Process
         *services,
         _bff(settings, ports, env, credentials),
     ]
+
+
+def demo_password(settings: LocalSettings, credentials: Credentials) -> str:
+    """Return the demo accounts' password: the published one only while nobody else can reach the edge."""
+    return KNOWN_PASSWORD if settings.host in ("127.0.0.1", "::1") else credentials.demo_password
 
 
 def environment(settings: LocalSettings, credentials: Credentials) -> dict[str, str]:
@@ -182,6 +188,7 @@ def _bff(
             "AISLE_BFF_STATIC_DIR": str(settings.static_dir.resolve()),
             "AISLE_BFF_ENVOY_ADMIN_ADDRESS": f"127.0.0.1:{ports['envoy-admin']}",
             "AISLE_BFF_DEMO_ACCOUNTS": str(settings.demo).lower(),
+            "AISLE_BFF_DEMO_PASSWORD": demo_password(settings, credentials),
         },
         ready=http_probe(f"http://127.0.0.1:{ports['bff']}/healthz"),
         port=ports["bff"],

@@ -17,8 +17,7 @@ from local.screen import Screen
 from local.settings import LocalSettings
 from local.supervisor import GivenUp, Supervisor
 
-DEMO_LOGIN = "maya@lanternandloom.example / lantern-and-loom"
-ADMIN_LOGIN = "admin@lanternandloom.example / lantern-and-loom"
+SHOPPER, ADMIN = "maya@lanternandloom.example", "admin@lanternandloom.example"
 
 
 def up(settings: LocalSettings, *, exit_when_ready: bool = False) -> int:
@@ -87,11 +86,12 @@ async def _welcome(
     if settings.demo and not await _filled(settings, screen, supervisor):
         return
     edge = f"http://localhost:{settings.ports()['edge']}"
+    password = stack.demo_password(settings, credentials.load(settings.home))
     screen.footer(
         "",
         f"[bold]Lantern & Loom is open[/] after {time.monotonic() - started:.0f} s. Ctrl-C closes it.",
-        f"  Storefront  {edge}          {DEMO_LOGIN}",
-        f"  Admin       {edge}/admin    {ADMIN_LOGIN}",
+        f"  Storefront  {edge}          {SHOPPER} / {password}",
+        f"  Admin       {edge}/admin    {ADMIN} / {password}",
         f"  REST        {edge}/api/openapi.json    gRPC  127.0.0.1:{settings.ports()['egress']} (reflection)",
         f"  Logs        {settings.home / 'logs'}",
     )

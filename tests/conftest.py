@@ -109,7 +109,8 @@ async def database_url(postgres_port: int) -> AsyncIterator[Callable[[str], Awai
         await admin.execute(f'CREATE DATABASE "{name}" OWNER "{service}"')
         await admin.close()
         made.append(name)
-        return f"postgresql+asyncpg://{service}:{PASSWORD}@127.0.0.1:{postgres_port}/{name}"
+        own = postgres.role_password(service, PASSWORD)
+        return f"postgresql+asyncpg://{service}:{own}@127.0.0.1:{postgres_port}/{name}"
 
     yield make
     admin = await _admin(postgres_port)

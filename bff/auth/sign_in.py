@@ -1,5 +1,6 @@
 """Registering, signing in, and staying signed in."""
 
+import secrets
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -105,6 +106,13 @@ class SignIn:
                 await self._accounts.add(Account(demo.id, demo.email, demo.name, demo.role, stored))
             elif not await self._passwords.fits(password, known.password_hash):
                 await self._accounts.set_password(known.id, await self._passwords.hash(password))
+
+    async def shut_demo(self) -> None:
+        """Give demo accounts of an earlier start a password nobody knows."""
+        for demo in DEMO_ACCOUNTS:
+            known = await self._accounts.find(demo.email)
+            if known is not None:
+                await self._accounts.set_password(known.id, await self._passwords.hash(secrets.token_urlsafe(32)))
 
     async def _granted(self, account: Account) -> SignedIn:
         token = new_refresh_token()

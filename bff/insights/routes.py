@@ -14,7 +14,7 @@ from bff.insights.mesh import mesh_services
 from bff.presentation import Shopfront, shopfront_of, time_of
 from bff.settings import BffSettings
 from bff.upstreams import Upstreams, upstreams_of
-from services.runtime.errors import AisleError
+from services.runtime.errors import AisleError, Denied
 
 router = APIRouter(prefix="/api/v1", tags=["insights"], dependencies=[Depends(require_json)])
 reports = APIRouter(
@@ -25,7 +25,7 @@ Services = Annotated[Upstreams, Depends(upstreams_of)]
 _TOP_ROWS = 20
 
 
-@router.post("/events", status_code=202, responses=documented(401))
+@router.post("/events", status_code=202, responses=documented(401, 403))
 async def write_events(
     body: schemas.EventBatch,
     identity: Somebody,
@@ -33,6 +33,9 @@ async def write_events(
     request_id: Annotated[str, Depends(idempotency_key)],
 ) -> schemas.Accepted:
     """Take events of the shopper who asks. Accepted means durable."""
+    if not identity.is_admin and any(event.type == "purchase" for event in body.events):
+        # A browser could make up revenue; purchases are told by whoever takes the money, over gRPC.
+        raise Denied("PURCHASE_NOT_ACCEPTED", "Purchases are not taken from browsers.")
     events = [messages.event_of(event, identity.subject) for event in body.events]
     reply = await services.analytics.WriteEvents(pb.WriteEventsRequest(events=events, request_id=request_id))
     return schemas.Accepted(accepted_count=reply.accepted_count)

@@ -19,7 +19,6 @@ from services.analytics.servicer import AnalyticsServicer, decode_event, encode_
 from services.analytics.settings import AnalyticsSettings
 from services.runtime import serve, sql
 from services.runtime.errors import Unavailable
-from services.runtime.idempotency import PostgresReplies
 
 log = logging.getLogger("aisle.analytics")
 
@@ -35,8 +34,6 @@ def main() -> None:
         url = settings.database_url.get_secret_value()
         database = await stack.enter_async_context(sql.connect(url, service="analytics"))
         await sql.migrate(database, "analytics", Path(migrations.__path__[0]))
-        replies = PostgresReplies(database.engine)
-        await replies.prepare()
         client = redis.Redis.from_url(settings.redis_url.get_secret_value(), health_check_interval=10)
         stack.push_async_callback(client.aclose)
         stream = RedisEventStream(client, settings.consumer, encode_event, decode_event)
@@ -47,7 +44,6 @@ def main() -> None:
             full_name="aisle.analytics.v1.AnalyticsService",
             register=lambda server: add_AnalyticsServiceServicer_to_server(servicer, server),
             checks={"postgres": database.check, "redis": stream.check},
-            replies=replies,
             background=(lambda: _keep_moving(move), lambda: _keep_trimming(stream)),
         )
 

@@ -126,12 +126,12 @@ class MeshChannel:
 
 def _deadline(policy: Policy | None, asked: float | None) -> float | None:
     """Return the seconds a call may take: the least of asked, the method's own, and what our caller has left."""
-    limits = [asked, policy.deadline if policy else None]
+    limits = [asked, (policy.deadline or None) if policy else None]
     inherited = current_call.get()
     if inherited is not None:
         limits.append(inherited.context.time_remaining())
-    stated = [limit for limit in limits if limit]
-    return min(stated) if stated else None
+    stated = [limit for limit in limits if limit is not None]
+    return max(min(stated), 0.0) if stated else None
 
 
 def _fill_request_id(request: Message, policy: Policy | None) -> None:

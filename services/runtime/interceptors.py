@@ -150,10 +150,13 @@ async def deadline_stage(call: Call, request: Message) -> AsyncIterator[None]:
     if inherited is not None and inherited <= 0:
         raise errors.DeadlineExceeded("DEADLINE_EXCEEDED", "The deadline had passed before the call began.")
     limits = [limit for limit in (inherited, call.policy.deadline if call.policy else 0) if limit]
+    clock = asyncio.timeout(min(limits) if limits else None)
     try:
-        async with asyncio.timeout(min(limits) if limits else None):
+        async with clock:
             yield
     except TimeoutError:
+        if not clock.expired():
+            raise  # somebody else's time was up: a fault to be logged, not the caller's deadline
         raise errors.DeadlineExceeded("DEADLINE_EXCEEDED", "The call took longer than it may.") from None
 
 

@@ -7,6 +7,7 @@ import http.client
 import json
 import time
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -26,7 +27,16 @@ def forged(claims: dict[str, Any], algorithm: str = "HS256", key: str = "guessed
     return f"{body}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
 
 
-ADMIN_CLAIMS = {"sub": "admin", "role": "admin", "exp": int(time.time()) + 900, "iss": "aisle", "aud": "aisle"}
+# Everything a good token has: what is refused below is refused for its signature, its algorithm or its age alone.
+ADMIN_CLAIMS = {
+    "sub": "admin",
+    "role": "admin",
+    "iat": int(time.time()) - 60,
+    "exp": int(time.time()) + 900,
+    "iss": "aisle",
+    "aud": "aisle-storefront",
+    "jti": str(uuid4()),
+}
 CASES: list[tuple[str, str, str, dict[str, Any], set[int]]] = [
     ("unknown product", "GET", "/api/v1/products/no-such-thing", {}, {404}),
     ("id that cannot be one", "GET", "/api/v1/products/%F0%9F%92%A5%00", {}, {400, 404}),
@@ -92,7 +102,15 @@ def test_expired_token_is_refused(shop: Shop) -> None:
     expired = forged({**ADMIN_CLAIMS, "exp": 1}, key=json.loads((shop.home / "secrets.json").read_text())["jwt_key"])
     with shop.client() as client:
         reply = client.get("/api/v1/auth/me", headers={"Authorization": f"Bearer {expired}"})
-    assert reply.status_code == 401
+    assert (reply.status_code, reply.json()["reason"]) == (401, "TOKEN_EXPIRED")
+
+
+def test_token_of_the_right_key_is_accepted(shop: Shop) -> None:
+    """Without this, the refusals above could have any reason."""
+    good = forged(ADMIN_CLAIMS, key=json.loads((shop.home / "secrets.json").read_text())["jwt_key"])
+    with shop.client() as client:
+        reply = client.get("/api/v1/analytics/overview", headers={"Authorization": f"Bearer {good}"})
+    assert reply.status_code == 200, reply.text
 
 
 def test_shopper_may_not_do_what_staff_does(shop: Shop) -> None:

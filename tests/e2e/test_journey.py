@@ -1,6 +1,7 @@
 """A shopper's and a merchandiser's journey in a real browser, every gRPC hop of it counted by Envoy."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -58,23 +59,30 @@ def test_shopper_finds_by_meaning_opens_and_sees_recommendations(
 
 
 def test_assistant_streams_an_answer_about_returns_with_a_citation(page: Page, counts_before: dict[str, int]) -> None:
-    deltas: list[str] = []
-    page.on(
-        "websocket",
-        lambda socket: socket.on(
-            "framereceived", lambda frame: deltas.append(str(frame)) if '"delta"' in str(frame) else None
-        ),
-    )
+    frames: list[tuple[float, str]] = []
+
+    def note(frame: object) -> None:
+        kind = re.search(r'"type": ?"(\w+)"', str(frame))
+        if kind:
+            frames.append((time.monotonic(), kind[1]))
+
+    page.on("websocket", lambda socket: socket.on("framereceived", note))
     page.goto("/")
     page.get_by_test_id("assistant-toggle").first.click()
     page.get_by_test_id("assistant-input").fill("How many days do I have to return something?")
     page.get_by_test_id("assistant-input").press("Enter")
     answer = page.get_by_test_id("assistant-message").last
     expect(answer).to_contain_text("30 days")
-    expect(page.get_by_test_id("citation").first).to_be_visible()
-    page.get_by_test_id("citation").first.click()
-    expect(answer).to_contain_text(re.compile("return", re.IGNORECASE))
-    assert len(deltas) > 3, "the answer should arrive in pieces"
+    mark = page.get_by_test_id("citation").first
+    expect(mark).to_be_visible()
+    before = len(answer.inner_text())
+    mark.click()
+    expect(mark).to_have_attribute("aria-expanded", "true")
+    assert len(answer.inner_text()) > before + 40, "the passage behind the mark should open"
+    kinds = [kind for _, kind in frames]
+    assert kinds.count("delta") > 3, "the answer should arrive in pieces"
+    assert kinds.index("delta") < kinds.index("finished")
+    assert frames[kinds.index("delta")][0] < frames[kinds.index("finished")][0], "pieces arrive before the end"
 
 
 def test_admin_generates_a_description_and_reads_the_numbers(page: Page, counts_before: dict[str, int]) -> None:

@@ -54,11 +54,21 @@ def works(shop: Shop) -> str:
                 reply = client.request(method, path, json=body) if body else client.request(method, path)
                 if reply.status_code >= 400:
                     return f"{path}: {reply.status_code} {reply.text[:200]}"
-                if "search" in path and reply.json()["degraded"]:
-                    return f"{path}: degraded {reply.json()['degraded']}"
+                missing = left_out(reply)
+                if missing:
+                    return f"{path}: degraded {missing}"
     except httpx2.HTTPError as error:
         return f"{type(error).__name__}: {error}"
     return ""
+
+
+def left_out(reply: httpx2.Response) -> list[str]:
+    """Return the steps an answer lacks; without a key there is never a good language model, so that one is expected."""
+    if "json" not in reply.headers.get("content-type", ""):
+        return []
+    answer = reply.json()
+    degraded = answer.get("degraded", answer.get("message", {}).get("degraded", []))
+    return [step for step in degraded if step != "LLM"]
 
 
 @pytest.mark.parametrize("name", VICTIMS)

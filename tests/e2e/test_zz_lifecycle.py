@@ -31,6 +31,14 @@ def test_idle_stack_stays_below_its_memory(shop: Shop) -> None:
     assert sum(used.values()) < 3.5 * GIGABYTE, used
 
 
+def test_installation_stays_below_its_size() -> None:
+    folders = (".venv", ".venv-servers", "frontend/node_modules", "checks/node_modules", "frontend/dist", "proto/gen")
+    command = ["du", "-sk", *[str(ROOT / folder) for folder in folders if (ROOT / folder).exists()]]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    kilobytes = [int(line.split()[0]) for line in listed.splitlines()]
+    assert sum(kilobytes) * 1024 < 3 * GIGABYTE, listed
+
+
 def test_no_secret_reaches_a_log(shop: Shop) -> None:
     secrets = json.loads((shop.home / "secrets.json").read_text()).values()
     for log in [*(shop.home / "logs").glob("*.log"), shop.output]:

@@ -37,9 +37,10 @@ class FindCandidates:
 
     async def around(self, products: Sequence[str], degraded: set[str]) -> Mapping[str, Mapping[str, float]]:
         """Return, for each product, blended scores of what goes with it."""
-        together, alike = await asyncio.gather(
-            self._together(products, degraded, chosen_only=False), self._alike(products, degraded)
-        )
+        async with asyncio.TaskGroup() as group:
+            seeing = group.create_task(self._together(products, degraded, chosen_only=False))
+            comparing = group.create_task(self._alike(products, degraded))
+        together, alike = seeing.result(), comparing.result()
         return {product: blend(together.get(product, {}), alike.get(product, {})) for product in products}
 
     async def chosen_with(self, products: Sequence[str], degraded: set[str]) -> list[Candidate]:
@@ -72,18 +73,18 @@ class FindCandidates:
         self, products: Sequence[str], degraded: set[str], *, chosen_only: bool
     ) -> dict[str, Mapping[str, float]]:
         try:
-            found = await asyncio.gather(
-                *(
-                    self._history.seen_together(product, chosen_only=chosen_only, limit=NEIGHBOURS)
-                    for product in products
-                )
-            )
-        except Unavailable:
+            async with asyncio.TaskGroup() as group:
+                asked = [
+                    group.create_task(self._history.seen_together(p, chosen_only=chosen_only, limit=NEIGHBOURS))
+                    for p in products
+                ]
+        except* Unavailable:
             degraded.add("HISTORY")
-            return {}
+            asked = []
+        found = [task.result() for task in asked]
         # "Often bought together" of a single visit would be a lie.
         least = 2 if chosen_only else 1
-        return {p: together_scores(n.visits, n.found, least) for p, n in zip(products, found, strict=True)}
+        return {p: together_scores(n.visits, n.found, least) for p, n in zip(products, found, strict=False)}
 
     async def _alike(self, products: Sequence[str], degraded: set[str]) -> Mapping[str, Mapping[str, float]]:
         if not products:

@@ -19,7 +19,9 @@ class LearnInteractions:
         if not deliveries:
             return 0
         learnt = [delivery.interaction for delivery in deliveries if delivery.interaction is not None]
-        if learnt and await self._history.record(learnt):
+        if learnt:
+            # Forgotten even when nothing was new: a crash after recording may have kept the old answers alive.
+            await self._history.record(learnt)
             await self._cache.forget(sorted({interaction.shopper for interaction in learnt}))
         await self._stream.acknowledge([delivery.receipt for delivery in deliveries])
         return len(deliveries)

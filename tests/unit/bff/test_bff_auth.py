@@ -33,6 +33,12 @@ async def test_demo_accounts_follow_the_configured_password(bff: Bff) -> None:
     assert (await bff.client.post("/api/v1/auth/login", json=body)).status_code == 200
 
 
+async def test_demo_accounts_are_shut_once_demo_is_off(bff: Bff) -> None:
+    assert (await bff.client.post("/api/v1/auth/login", json=MAYA)).status_code == 200
+    await bff.application.sign_in.shut_demo()
+    assert (await bff.client.post("/api/v1/auth/login", json=MAYA)).status_code == 401
+
+
 async def test_registering_signs_in_as_a_shopper(bff: Bff) -> None:
     body = {"email": "ada@example.org", "password": "ten characters", "name": " Ada "}
     answer = await bff.client.post("/api/v1/auth/register", json=body)

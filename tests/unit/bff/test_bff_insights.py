@@ -21,7 +21,7 @@ AS_VISITOR = {"X-Visitor-Id": VISITOR}
 async def test_events_are_stamped_with_who_sent_them(bff: Bff, shop: FakeShop) -> None:
     event = {
         "event_id": str(uuid.uuid4()),
-        "type": "purchase",
+        "type": "add_to_cart",
         "session_id": "s1",
         "product_id": "socks",
         "quantity": 2,
@@ -34,9 +34,16 @@ async def test_events_are_stamped_with_who_sent_them(bff: Bff, shop: FakeShop) -
     assert (answer.status_code, answer.json()) == (202, {"accepted_count": 2})
     first, second = shop.last("WriteEvents").events
     assert first.shopper == second.shopper == f"visitor:{VISITOR}"
-    assert (first.type, first.product, first.value_minor) == (event_pb2.EVENT_TYPE_PURCHASE, "products/socks", 990)
+    assert (first.type, first.product, first.value_minor) == (event_pb2.EVENT_TYPE_ADD_TO_CART, "products/socks", 990)
     assert first.event_time.ToJsonString() == "2026-02-03T03:05:06.789Z"
     assert (second.query, second.HasField("event_time")) == ("wool", False)
+
+
+async def test_browser_cannot_make_up_revenue(bff: Bff, shop: FakeShop) -> None:
+    event = {"event_id": str(uuid.uuid4()), "type": "purchase", "session_id": "s1", "product_id": "socks"}
+    answer = await bff.client.post("/api/v1/events", json={"events": [event]}, headers=AS_VISITOR)
+    problem_of(answer, 403, "PURCHASE_NOT_ACCEPTED")
+    assert "WriteEvents" not in [name for name, _ in shop.asked]
 
 
 async def test_event_outside_the_calendar_is_refused(bff: Bff) -> None:
