@@ -16,7 +16,7 @@ GIGABYTE = 1_000_000_000
 
 def problems(settings: LocalSettings) -> list[str]:
     """Return what is in the way, each with what to do; empty when nothing is."""
-    found = [*_missing_servers(settings), *_taken_ports(settings.ports())]
+    found = [*_missing_servers(settings), *_taken_ports(settings.ports(), settings.host)]
     if not (settings.static_dir / "index.html").exists():
         found.append(f"The front end is not built in {settings.static_dir}. Run `make frontend`.")
     free = shutil.disk_usage(_existing(settings.home)).free
@@ -35,28 +35,29 @@ def _missing_servers(settings: LocalSettings) -> list[str]:
     return found
 
 
-def _taken_ports(numbers: Mapping[str, int]) -> list[str]:
+def _taken_ports(numbers: Mapping[str, int], edge_host: str) -> list[str]:
     found = []
     for port in PORTS:
         number = numbers[port.name]
-        if not _is_taken(number):
-            continue
         variable = "AISLE_EDGE_PORT" if port.name == "edge" else "AISLE_PORT_OFFSET"
-        found.append(
-            f"Port {number} ({port.name}) is taken by {_owner(number)}. Stop it (`make down` if it is another "
-            f"stack of yours), or set {variable}."
-        )
+        if list(numbers.values()).count(number) > 1:
+            found.append(f"Port {number} ({port.name}) is wanted twice by this stack. Set another {variable}.")
+        elif not _is_free(edge_host if port.name == "edge" else "127.0.0.1", number):
+            found.append(
+                f"Port {number} ({port.name}) is taken by {_owner(number)}. Stop it (`make down` if it is another "
+                f"stack of yours), or set {variable}."
+            )
     return found
 
 
-def _is_taken(number: int) -> bool:
-    with socket.socket() as probe:
+def _is_free(host: str, number: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", number))
+            probe.bind((host, number))
         except OSError:
-            return True
-    return False
+            return False
+    return True
 
 
 def _owner(number: int) -> str:

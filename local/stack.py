@@ -9,7 +9,7 @@ from pathlib import Path
 from local import envoy, milvus, postgres, redis
 from local.credentials import Credentials
 from local.ports import SERVICES
-from local.process import Process, grpc_probe, http_probe
+from local.process import Process, both_probes, grpc_probe, http_probe, tcp_probe
 from local.settings import ROOT, LocalSettings
 
 # Seconds a local process keeps serving after it was told to stop: Envoy checks health every second.
@@ -166,7 +166,8 @@ def _envoy(settings: LocalSettings, ports: Mapping[str, int]) -> Process:
         name="envoy",
         title="Envoy",
         command=envoy.command(binary, path),
-        ready=http_probe(f"http://127.0.0.1:{ports['envoy-admin']}/ready"),
+        # Its own word, and the shop's door: a listener that could not be opened does not keep Envoy from saying LIVE.
+        ready=both_probes(http_probe(f"http://127.0.0.1:{ports['envoy-admin']}/ready"), tcp_probe(ports["edge"])),
         port=ports["edge"],
         after=("control-plane",),
     )
