@@ -36,6 +36,7 @@ def quote(question: Question, evidence: Sequence[Evidence]) -> list[Quote]:
     """Return the quotes that answer a question, from the best passage first. `evidence` is best first."""
     quotes: list[Quote] = []
     missing = set(question.terms) - FORM_WORDS
+    kinds = kinds_of(question.text)
     best_of_all = 0.0
     for weighed in _worth_quoting(evidence):
         spoken = sentences(weighed.passage.text)
@@ -44,10 +45,11 @@ def quote(question: Question, evidence: Sequence[Evidence]) -> list[Quote]:
         if best < 0 or scores[best] < _NEARLY * best_of_all:
             continue
         best_of_all = best_of_all or scores[best]
-        said = _terms_in_place(weighed.passage, spoken[best])
-        if quotes and (not said & missing or _says_the_same(spoken[best], quotes[0].text)):
+        of_kind = not kinds or weighed.fits[best] >= TELLING
+        adds = bool(missing & _terms_in_place(weighed.passage, spoken[best]))
+        # The first quote answers; a further one must too, and hold what the question names and the first does not.
+        if quotes and (not of_kind or not adds or _says_the_same(spoken[best], quotes[0].text)):
             continue
-        # The first quote answers, a further one only adds what the question names and the first does not hold.
         places = _around(question, weighed, spoken, best) if not quotes else [best]
         kept = _with_context(spoken, places)
         missing -= set().union(*(_terms_in_place(weighed.passage, spoken[place]) for place in kept))

@@ -128,6 +128,12 @@ def test_a_second_passage_is_quoted_only_for_what_the_first_does_not_hold() -> N
     assert len(quoted("how do I wash wool?", CARE, again)) == 1
 
 
+def test_a_second_passage_that_is_not_of_the_kind_asked_for_is_left_out() -> None:
+    fee = Article("fee", "Wool", "", "Washing wool costs 5 EUR.")
+    shop = Article("shop", "Wool in stores", "", "Stores wash wool.")
+    assert quoted("what does washing wool in stores cost?", fee, shop) == ["Washing wool costs 5 EUR."]
+
+
 def test_at_most_three_sentences_of_a_section_are_quoted() -> None:
     lamp = Article("lamp", "Lamps", "", "Lamps glow. Lamps shine. Lamps warm. Lamps hum. Lamps stand.")
     assert quoted("broken lamps", lamp) == ["Lamps glow. Lamps shine. Lamps warm."]
