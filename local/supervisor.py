@@ -23,6 +23,7 @@ DEATH_WINDOW = 60.0
 FIRST_START_DEATHS = 2
 PROBE_PAUSE = 0.1
 MAX_LOG_BYTES = 20_000_000
+LOG_CHECK_INTERVAL = 30.0
 
 
 class State(StrEnum):
@@ -74,6 +75,7 @@ class Supervisor:
             async with asyncio.TaskGroup() as group:
                 keepers = [group.create_task(self._keep(watched)) for watched in self.watched.values()]
                 announcer = group.create_task(self._announce(when_ready))
+                keepers.append(group.create_task(self._keep_logs_small()))
                 await self._stopping.wait()
                 for task in (*keepers, announcer):
                     task.cancel()
@@ -95,6 +97,17 @@ class Supervisor:
             await watched.ready.wait()
         if when_ready is not None:
             when_ready()
+
+    async def _keep_logs_small(self) -> None:
+        """Cut logs that have grown too long; what is cut stays in one older file beside it."""
+        while True:
+            for watched in self.watched.values():
+                path = self._logs / f"{watched.process.name}.log"
+                if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
+                    # The process appends to an open file, so it is copied and emptied rather than moved away.
+                    shutil.copyfile(path, path.with_suffix(".log.1"))
+                    os.truncate(path, 0)
+            await asyncio.sleep(LOG_CHECK_INTERVAL)
 
     async def _keep(self, watched: Watched) -> None:
         for name in watched.process.after:
@@ -118,8 +131,6 @@ class Supervisor:
     async def _start(self, watched: Watched) -> None:
         process = watched.process
         path = self._logs / f"{process.name}.log"
-        if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
-            path.replace(path.with_suffix(".log.1"))
         with path.open("ab") as output:
             try:
                 watched.child = await asyncio.create_subprocess_exec(

@@ -43,6 +43,7 @@ class AnalyticsServicer(AnalyticsServiceServicer):
             columns=answer.table.columns,
             rows=[pb.Row(values=[_value(cell) for cell in row]) for row in answer.table.rows],
             pending_count=answer.pending,
+            degraded=answer.degraded,
         )
         reply.start_time.FromDatetime(answer.interval.start)
         reply.end_time.FromDatetime(answer.interval.end)

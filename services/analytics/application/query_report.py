@@ -5,6 +5,7 @@ from datetime import datetime
 
 from services.analytics.application.ports import Clock, EventStore, EventStream
 from services.analytics.domain.report import Interval, Report, Table, overview
+from services.runtime.errors import Unavailable
 
 DEFAULT_ROWS = 100
 
@@ -16,6 +17,7 @@ class Answer:
     table: Table
     interval: Interval
     pending: int
+    degraded: tuple[str, ...] = ()
 
 
 class QueryReport:
@@ -33,4 +35,7 @@ class QueryReport:
         table = await self._store.count(report, interval, limit or DEFAULT_ROWS)
         if report is Report.OVERVIEW:
             table = overview(table, await self._store.count(report, interval.before(), 1))
-        return Answer(table, interval, await self._stream.pending())
+        try:
+            return Answer(table, interval, await self._stream.pending())
+        except Unavailable:
+            return Answer(table, interval, 0, ("PENDING_COUNT",))

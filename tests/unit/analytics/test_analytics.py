@@ -77,6 +77,13 @@ async def test_report_tells_how_many_events_it_does_not_know_yet() -> None:
     assert answer.pending == 1
 
 
+async def test_report_is_answered_while_the_stream_is_away_and_says_so() -> None:
+    stream, store = FakeEventStream(), FakeEventStore()
+    stream.away = True
+    answer = await QueryReport(store, stream, FixedClock())(Report.TOP_PRODUCTS, None, None, 0)
+    assert (answer.pending, answer.degraded) == (0, ("PENDING_COUNT",))
+
+
 @pytest.mark.parametrize(
     ("start", "end"), [(NOW, NOW), (NOW, NOW - timedelta(days=1)), (NOW - timedelta(days=400), NOW)]
 )
