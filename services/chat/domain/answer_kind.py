@@ -94,6 +94,10 @@ _BOUND = re.compile(
     r"|expires?|keep|stays?|waits?)\b",
     re.I,
 )
+_OURS = re.compile(
+    r"\b(?:we|our\s+\w+|it|refund|parcel)\s+(?:\w+\s+){0,3}?(?:refund|send|sent|check|answer|reply|needs?|takes?)\w*\b",
+    re.I,
+)
 _TAKES = re.compile(
     r"\b(?:takes?|needs?|lasts?|within|arrives?|on\s+average|for|waits?|stays?|every|once|twice|covered)\b", re.I
 )
@@ -157,6 +161,9 @@ def _deadline(sentence: Sentence) -> float:
     text = sentence.text
     if not (_LONG_SPAN.search(text) or _DATE.search(text)):
         return 0.0
+    if _OURS.search(text):
+        # What we do within some days is no time the asker has.
+        return 0.2
     return 1.0 if _BOUND.search(text) else 0.5
 
 
