@@ -1,9 +1,54 @@
-import { createBrowserRouter, Navigate } from "react-router";
+import { createBrowserRouter, Navigate, type RouteObject } from "react-router";
 import { ErrorPage } from "@/app/error-page";
 import { NotFoundPage } from "@/app/storefront/pages/not-found-page";
 import { StorefrontLayout } from "@/app/storefront/storefront-layout";
 import { HomePage } from "@/app/storefront/pages/home-page";
 import { pages } from "@/config/paths";
+
+const storefrontPages: RouteObject[] = [
+  { path: "/", element: <HomePage /> },
+  {
+    path: "/c/:category",
+    lazy: async () => ({
+      Component: (await import("@/app/storefront/pages/category-page")).CategoryPage,
+    }),
+  },
+  {
+    path: "/search",
+    lazy: async () => ({ Component: (await import("@/app/storefront/pages/search-page")).SearchPage }),
+  },
+  {
+    path: "/p/:id",
+    lazy: async () => ({ Component: (await import("@/app/storefront/pages/product-page")).ProductPage }),
+  },
+  {
+    path: "/basket",
+    lazy: async () => ({ Component: (await import("@/app/storefront/pages/basket-page")).BasketPage }),
+  },
+  {
+    path: "/help",
+    lazy: async () => ({ Component: (await import("@/app/storefront/pages/help-page")).HelpPage }),
+  },
+  {
+    path: "/help/:id",
+    lazy: async () => ({ Component: (await import("@/app/storefront/pages/article-page")).ArticlePage }),
+  },
+  {
+    path: "/sign-in",
+    lazy: async () => ({ Component: (await import("@/app/storefront/pages/sign-in-page")).SignInPage }),
+  },
+  {
+    path: "/register",
+    lazy: async () => ({
+      Component: (await import("@/app/storefront/pages/register-page")).RegisterPage,
+    }),
+  },
+  {
+    path: "/account",
+    lazy: async () => ({ Component: (await import("@/app/storefront/pages/account-page")).AccountPage }),
+  },
+  { path: "*", element: <NotFoundPage /> },
+];
 
 export const router = createBrowserRouter([
   {
@@ -11,48 +56,8 @@ export const router = createBrowserRouter([
     errorElement: <ErrorPage />,
     hydrateFallbackElement: <></>,
     children: [
-      { path: "/", element: <HomePage /> },
-      {
-        path: "/c/:category",
-        lazy: async () => ({
-          Component: (await import("@/app/storefront/pages/category-page")).CategoryPage,
-        }),
-      },
-      {
-        path: "/search",
-        lazy: async () => ({ Component: (await import("@/app/storefront/pages/search-page")).SearchPage }),
-      },
-      {
-        path: "/p/:id",
-        lazy: async () => ({ Component: (await import("@/app/storefront/pages/product-page")).ProductPage }),
-      },
-      {
-        path: "/basket",
-        lazy: async () => ({ Component: (await import("@/app/storefront/pages/basket-page")).BasketPage }),
-      },
-      {
-        path: "/help",
-        lazy: async () => ({ Component: (await import("@/app/storefront/pages/help-page")).HelpPage }),
-      },
-      {
-        path: "/help/:id",
-        lazy: async () => ({ Component: (await import("@/app/storefront/pages/article-page")).ArticlePage }),
-      },
-      {
-        path: "/sign-in",
-        lazy: async () => ({ Component: (await import("@/app/storefront/pages/sign-in-page")).SignInPage }),
-      },
-      {
-        path: "/register",
-        lazy: async () => ({
-          Component: (await import("@/app/storefront/pages/register-page")).RegisterPage,
-        }),
-      },
-      {
-        path: "/account",
-        lazy: async () => ({ Component: (await import("@/app/storefront/pages/account-page")).AccountPage }),
-      },
-      { path: "*", element: <NotFoundPage /> },
+      // A page that breaks leaves the header, the basket and the assistant standing.
+      { errorElement: <ErrorPage />, children: storefrontPages },
     ],
   },
   {

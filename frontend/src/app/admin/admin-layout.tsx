@@ -28,7 +28,7 @@ export function AdminLayout() {
       <header className="sticky top-0 z-30 border-b border-line bg-paper">
         <div className="mx-auto flex h-14 max-w-[1440px] items-center gap-6 px-4 @3xl:px-8">
           <Wordmark />
-          <Rooms className="ml-6 hidden gap-6 @3xl:flex" />
+          <Rooms className="hidden gap-5 @3xl:flex @4xl:ml-6 @4xl:gap-6" />
           <div className="ml-auto flex items-center gap-1">
             <ThemeToggle />
             <SignOut name={user.name} />

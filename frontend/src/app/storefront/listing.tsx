@@ -41,7 +41,10 @@ export function Listing({ query = "", category, placement, hide, head, empty, on
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [first, pages.isPlaceholderData]);
 
-  const facets = <FacetList facets={first?.facets} filters={chosen} hide={hide} onChange={change} />;
+  const failed = !first && pages.error !== null;
+  const facets = failed ? null : (
+    <FacetList facets={first?.facets} filters={chosen} hide={hide} onChange={change} />
+  );
   return (
     <div className="page pt-6 @3xl:pt-8">
       {head(pages.isPlaceholderData ? undefined : first)}
@@ -50,15 +53,17 @@ export function Listing({ query = "", category, placement, hide, head, empty, on
           {facets}
         </aside>
         <div className="min-h-[70dvh]">
-          <ListingBar
-            facets={first?.facets}
-            filters={chosen}
-            onChange={change}
-            onOpenFacets={() => setSheetOpen(true)}
-            searching={query !== ""}
-            total={first?.total_size}
-          />
-          {!first && pages.error ? (
+          {!failed && (
+            <ListingBar
+              facets={first?.facets}
+              filters={chosen}
+              onChange={change}
+              onOpenFacets={() => setSheetOpen(true)}
+              searching={query !== ""}
+              total={first?.total_size}
+            />
+          )}
+          {failed ? (
             <ErrorNote error={pages.error} onRetry={() => void pages.refetch()} />
           ) : first && first.total_size === 0 && first.products.length === 0 ? (
             <NothingLeft empty={empty} filters={chosen} onChange={change} />

@@ -62,17 +62,15 @@ export function AssistantMessage({ message, isLast, renderProduct }: AssistantMe
           Answered without a language model, from what the shop has written down.
         </p>
       )}
-      {isLast && (message.state === "interrupted" || message.state === "failed") && (
-        <AskAgain state={message.state} />
-      )}
+      {isLast && message.state === "interrupted" && <AskAgain />}
     </div>
   );
 }
 
-function AskAgain({ state }: { state: "interrupted" | "failed" }) {
+function AskAgain() {
   return (
     <div className="flex items-center gap-3 text-xs text-muted">
-      {state === "interrupted" ? "Stopped." : "That did not work."}
+      Stopped.
       <Button onClick={askAgain} size="small">
         <Icon name="retry" size={14} />
         Ask again

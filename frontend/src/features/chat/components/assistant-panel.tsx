@@ -1,5 +1,5 @@
 import type { ReactNode } from "react";
-import type { Product } from "@/api/types";
+import type { Problem, Product } from "@/api/types";
 import { Button } from "@/components/ui/button";
 import { Icon } from "@/components/ui/icon";
 import { DegradedNote, ErrorNote } from "@/components/ui/notes";
@@ -51,9 +51,7 @@ export function AssistantPanel({ renderProduct, renderSubject, onClose }: Assist
       </div>
       {subject && <div className="border-y border-line bg-surface px-6 py-3">{renderSubject(subject)}</div>}
       {isEmpty ? <Opening productId={subject?.id} /> : <MessageList renderProduct={renderProduct} />}
-      {problem && (
-        <ErrorNote className="mx-6 mb-2 p-4!" error={new ProblemError(problem)} onRetry={askAgain} />
-      )}
+      {problem && <Trouble problem={problem} />}
       {(away || connection === "waiting") && (
         <div className="px-6 pb-2">
           <DegradedNote>
@@ -64,6 +62,14 @@ export function AssistantPanel({ renderProduct, renderSubject, onClose }: Assist
       )}
       <QuestionForm takesFocus />
     </div>
+  );
+}
+
+/** What went wrong with the question, and another try where that may help. */
+function Trouble({ problem }: { problem: Problem }) {
+  const error = new ProblemError(problem);
+  return (
+    <ErrorNote className="mx-6 mb-2 p-4!" error={error} onRetry={error.isRetryable ? askAgain : undefined} />
   );
 }
 
