@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from local import seed, stack, up
-from local.credentials import Credentials
+from local import credentials, seed, stack, up
 from local.occupancy import occupied
 from local.screen import Screen
 from local.settings import LocalSettings
@@ -51,5 +50,12 @@ def test_processes_of_the_stack_reach_each_other_without_the_machines_proxy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("no_proxy", "intranet.example")
-    env = stack.environment(LocalSettings(home=tmp_path), Credentials(*["secret"] * 6))
+    env = stack.environment(LocalSettings(home=tmp_path), credentials.load(tmp_path))
     assert env["no_proxy"] == env["NO_PROXY"] == "intranet.example,127.0.0.1,localhost"
+
+
+def test_open_edge_gets_passwords_nobody_published(tmp_path: Path) -> None:
+    secrets = credentials.load(tmp_path)
+    assert stack.demo_password(LocalSettings(home=tmp_path), secrets) == stack.KNOWN_PASSWORD
+    opened = stack.demo_password(LocalSettings(home=tmp_path, host="0.0.0.0"), secrets)
+    assert opened == secrets.demo_password != stack.KNOWN_PASSWORD
