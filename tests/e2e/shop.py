@@ -19,6 +19,7 @@ from local.settings import ROOT, LocalSettings
 
 OFFSET = 3000
 PATIENCE = 420.0
+_REQUESTS = re.compile(r"cluster\.(\w+)\.grpc\.aisle\.\w+\.v1\.\w+\.(\w+)\.request_message_count$")
 LOGINS = {
     "shopper": ("maya@lanternandloom.example", "lantern-and-loom"),
     "admin": ("admin@lanternandloom.example", "lantern-and-loom"),
@@ -70,12 +71,15 @@ class Shop:
         return subprocess.run(command, cwd=ROOT, env=dict(self.env), capture_output=True, text=True, timeout=600)
 
     def grpc_counts(self) -> dict[str, int]:
-        """Return Envoy's own count of calls of every gRPC method: `product.SearchProducts` and so on."""
-        admin = f"http://127.0.0.1:{self.ports['envoy-admin']}/stats?format=json&filter=grpc.*total"
+        """Return Envoy's own count of calls of every gRPC method: `product.SearchProducts` and so on.
+
+        Requests are counted, not ends: a stream whose reader leaves has no end that Envoy would count.
+        """
+        admin = f"http://127.0.0.1:{self.ports['envoy-admin']}/stats?format=json&filter=grpc.*request_message_count"
         stats = httpx2.get(admin, trust_env=False, timeout=10).json()["stats"]
         counts: dict[str, int] = {}
         for stat in stats:
-            found = re.search(r"cluster\.(\w+)\.grpc\.aisle\.\w+\.v1\.\w+\.(\w+)\.total$", stat.get("name", ""))
+            found = _REQUESTS.search(stat.get("name", ""))
             if found:
                 counts[f"{found[1]}.{found[2]}"] = int(stat["value"])
         return counts
