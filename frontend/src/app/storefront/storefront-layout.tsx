@@ -5,6 +5,7 @@ import { AssistantFrame } from "@/features/chat/components/assistant-frame";
 import { BasketSheet } from "@/features/cart/components/basket-sheet";
 import { OfflineBanner } from "@/components/layouts/offline-banner";
 import { ChatProduct, ChatSubject } from "@/app/storefront/chat-product";
+import { fetchAhead } from "@/app/storefront/fetch-ahead";
 import { SiteFooter } from "@/app/storefront/site-footer";
 import { SiteHeader } from "@/app/storefront/site-header";
 import { cx } from "@/lib/class-names";
@@ -13,6 +14,7 @@ import { track } from "@/lib/events";
 export function StorefrontLayout() {
   const { pathname } = useLocation();
   const navigation = useNavigation();
+  useEffect(() => fetchAhead(), []);
   useEffect(() => track("page_view", { query: undefined }), [pathname]);
   return (
     <div className="flex items-start">

@@ -45,6 +45,8 @@ export function Scene({ props, ground, backdrop = "none", className, eager = fal
         >
           <img
             alt=""
+            // A picture that cannot be fetched leaves nothing behind, not even its shadow.
+            onError={(event) => event.currentTarget.parentElement?.setAttribute("hidden", "")}
             decoding="async"
             height={256}
             loading={eager ? "eager" : "lazy"}

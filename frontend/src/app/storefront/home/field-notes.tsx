@@ -50,7 +50,7 @@ export function FieldNotes() {
         <ol className="mt-8">
           {MOVES.map(([title, text, label, query], index) => (
             <li className="grid grid-cols-[2rem_1fr] border-t border-line py-6" key={title}>
-              <span aria-hidden="true" className="display text-lg text-ember-ink italic">
+              <span aria-hidden="true" className="display text-lg text-ember-ink">
                 {index + 1}
               </span>
               <div>

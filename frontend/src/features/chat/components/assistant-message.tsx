@@ -6,6 +6,7 @@ import { Icon } from "@/components/ui/icon";
 import { Markdown } from "@/components/ui/markdown";
 import { pages } from "@/config/paths";
 import { askAgain } from "@/features/chat/hooks/chat-connection";
+import { useChat } from "@/features/chat/stores/chat-store";
 import { steadyText } from "@/features/chat/stores/chat-stream";
 import { cx } from "@/lib/class-names";
 
@@ -18,6 +19,9 @@ interface AssistantMessageProps {
 export function AssistantMessage({ message, isLast, renderProduct }: AssistantMessageProps) {
   const [opened, setOpened] = useState<number | null>(null);
   const passageId = useId();
+  // A failure that was just told stands below the conversation, with its own way to try again.
+  const told = useChat((state) => state.stream.problem !== null);
+  const leftOff = message.state === "interrupted" || (message.state === "failed" && !told);
   const streaming = message.state === "streaming";
   const passage = message.citations.find((citation) => citation.index === opened);
 
@@ -62,15 +66,15 @@ export function AssistantMessage({ message, isLast, renderProduct }: AssistantMe
           Answered without a language model, from what the shop has written down.
         </p>
       )}
-      {isLast && message.state === "interrupted" && <AskAgain />}
+      {isLast && leftOff && <AskAgain state={message.state} />}
     </div>
   );
 }
 
-function AskAgain() {
+function AskAgain({ state }: { state: Message["state"] }) {
   return (
     <div className="flex items-center gap-3 text-xs text-muted">
-      Stopped.
+      {state === "interrupted" ? "Stopped." : "That did not work."}
       <Button onClick={askAgain} size="small">
         <Icon name="retry" size={14} />
         Ask again
