@@ -12,6 +12,7 @@ from services.llm.application.generate_text import GenerateText
 from services.llm.application.list_models import ListModels
 from services.llm.domain.generation import (
     DEFAULT_OUTPUT_TOKENS,
+    Finished,
     FinishReason,
     GenerationEvent,
     Message,
@@ -101,6 +102,8 @@ def _event(event: GenerationEvent) -> pb.GenerateTextResponse:
             route_reason=event.route_reason,
         )
         return pb.GenerateTextResponse(started=started)
+    if not isinstance(event, Finished):
+        return pb.GenerateTextResponse()
     usage = pb.TokenUsage(input_tokens=event.usage.input_tokens, output_tokens=event.usage.output_tokens)
     finished = pb.GenerationFinished(reason=_REASONS[event.reason], usage=usage, degraded=event.degraded)
     return pb.GenerateTextResponse(finished=finished)

@@ -37,7 +37,7 @@ class FakeProvider:
         self.listed: frozenset[str] | None = None
         self._timeout = timeout
 
-    async def generate(self, model: Model, prompt: Prompt) -> AsyncGenerator[ProviderEvent, None]:
+    async def generate(self, model: Model, prompt: Prompt, stream: bool = True) -> AsyncGenerator[ProviderEvent, None]:
         self.prompts.append((model.name, prompt))
         if self.scenario in _BEFORE:
             raise _BEFORE[self.scenario]

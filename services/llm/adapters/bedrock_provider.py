@@ -99,7 +99,7 @@ class BedrockProvider:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._client.close()
 
-    async def generate(self, model: Model, prompt: Prompt) -> AsyncGenerator[ProviderEvent, None]:
+    async def generate(self, model: Model, prompt: Prompt, stream: bool = True) -> AsyncGenerator[ProviderEvent, None]:
         """Stream a Converse answer."""
         request = {"modelId": profile(model.provider_id, self._region), **converse_request(model, prompt)}
         # With every thread reading already, the next model answers sooner than a place in the queue would come up.

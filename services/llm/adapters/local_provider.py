@@ -57,7 +57,7 @@ class LocalProvider:
         """Close all connections."""
         await self._client.aclose()
 
-    async def generate(self, model: Model, prompt: Prompt) -> AsyncGenerator[ProviderEvent, None]:
+    async def generate(self, model: Model, prompt: Prompt, stream: bool = True) -> AsyncGenerator[ProviderEvent, None]:
         """Stream a chat completion."""
         request = self._client.build_request("POST", "chat/completions", json=_chat(model, prompt))
         try:

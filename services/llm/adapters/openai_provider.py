@@ -55,7 +55,7 @@ class OpenAIProvider:
         """Close all connections."""
         await self._client.close()
 
-    async def generate(self, model: Model, prompt: Prompt) -> AsyncGenerator[ProviderEvent, None]:
+    async def generate(self, model: Model, prompt: Prompt, stream: bool = True) -> AsyncGenerator[ProviderEvent, None]:
         """Stream a chat completion."""
         try:
             stream = await _again_when_dropped(lambda: self._open(model, prompt))

@@ -137,8 +137,9 @@ class GenerateText:
                 if isinstance(event, Ended):
                     attempt.ended = event
                     break
-                attempt.output_tokens += estimate_tokens(event.text)
-                yield TextDelta(event.text)
+                if isinstance(event, TextDelta):
+                    attempt.output_tokens += estimate_tokens(event.text)
+                yield event
         if attempt.ended is None:
             raise ProviderFailed(FailureKind.BROKEN)
         attempt.outcome = "ok"

@@ -3,8 +3,10 @@
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Protocol
 
+from services.llm.domain.answer_cache import Question
+from services.llm.domain.budget import Amount, Reservation, Scope
 from services.llm.domain.embedding import Embedded, EmbeddingLimits
-from services.llm.domain.generation import Prompt, ProviderEvent
+from services.llm.domain.generation import Answer, CacheOutcome, Priority, Prompt, ProviderEvent
 from services.llm.domain.model import Model, ModelTable
 from services.llm.domain.usage import UsageRecord
 
@@ -15,10 +17,11 @@ Clock = Callable[[], float]
 class TextProvider(Protocol):
     """Somebody who runs text models."""
 
-    def generate(self, model: Model, prompt: Prompt) -> AsyncGenerator[ProviderEvent, None]:
-        """Stream the answer: deltas, then one `Ended`. Closing the generator stops the provider's work.
+    def generate(self, model: Model, prompt: Prompt, stream: bool = True) -> AsyncGenerator[ProviderEvent, None]:
+        """Yield the answer: text as it comes, tool calls once whole, then one `Ended`. Closing stops the provider.
 
-        Raises ProviderFailed, PromptRefused or PromptTooLong, and nothing else.
+        Without `stream` the provider is asked for the whole at once. A conversation whose last turn is the assistant's
+        asks the model to go on from there. Raises ProviderFailed, PromptRefused or PromptTooLong, and nothing else.
         """
         ...
 
@@ -65,4 +68,43 @@ class UsageLedger(Protocol):
 
     def record(self, record: UsageRecord) -> None:
         """Keep one record. Must not block and never fails."""
+        ...
+
+
+class Budgets(Protocol):
+    """Who may still spend how much. Amounts are reserved before a call and settled after it."""
+
+    async def reserve(self, scope: Scope, amount: Amount, priority: Priority) -> Reservation:
+        """Set an amount aside in every budget of the scope, in all or in none. Raises BudgetSpent.
+
+        Never raises because of an outside system: while that is away, what was leased before is spent.
+        """
+        ...
+
+    def settle(self, reservation: Reservation, actual: Amount) -> None:
+        """Replace what was set aside by what it came to. Must not block, never fails, is never lost while we live."""
+        ...
+
+
+class AnswerCache(Protocol):
+    """Answers given before. Never raises: while it is away nothing is found and nothing is kept."""
+
+    async def find(self, question: Question) -> tuple[Answer, CacheOutcome] | None:
+        """Return the answer to the same question or, where the question allows it, to one of the same meaning."""
+        ...
+
+    async def store(self, question: Question, answer: Answer) -> None:
+        """Keep an answer for as long as the question says."""
+        ...
+
+    async def purge(self, tags: Sequence[str]) -> int:
+        """Forget the answers that carry any of the tags, on all replicas; return how many. Raises Unavailable."""
+        ...
+
+
+class DifficultyJudge(Protocol):
+    """Says how likely it is that a question needs the better model."""
+
+    def __call__(self, text: str) -> float:
+        """Return the difficulty between 0 and 1. Takes well under a millisecond and never fails."""
         ...

@@ -6,7 +6,7 @@ Nothing a provider says is repeated in words: its messages may hold parts of a p
 from collections.abc import Sequence
 from enum import Enum
 
-from services.runtime.errors import AisleError, FieldViolation, Invalid, Precondition, Unavailable
+from services.runtime.errors import AisleError, Exhausted, FieldViolation, Invalid, Precondition, Unavailable
 
 
 class FailureKind(Enum):
@@ -18,6 +18,12 @@ class FailureKind(Enum):
     BROKEN = "broken"
     FORBIDDEN = "credentials refused"
     GONE = "model not offered"
+    # Another model answered than the one that was asked.
+    WRONG_MODEL = "answered by another model"
+    # The answer breaks the shape that was asked for.
+    INVALID = "not of the shape asked for"
+    # No first token in time; what was said before a silence stands.
+    SLOW = "too slow to begin"
 
 
 class ProviderFailed(Exception):
@@ -99,3 +105,29 @@ def provider_unavailable(tried: Sequence[tuple[str, str]], retry_after: float) -
 def answer_cut_off(model: str, why: str) -> AisleError:
     """Return the error when the provider failed in the middle of its answer."""
     return Unavailable("PROVIDER_UNAVAILABLE", "{model} stopped in the middle: {why}.", model=model, why=why)
+
+
+def budget_spent(budget: str, what: str, retry_after: float) -> AisleError:
+    """Return the refusal of a call that a budget cannot pay."""
+    return Exhausted("BUDGET_SPENT", "The {what} of {budget} are spent.", retry_after, budget=budget, what=what)
+
+
+def overloaded(retry_after: float) -> AisleError:
+    """Return the refusal of a call that would only wait."""
+    return Exhausted("OVERLOADED", "Too many calls at once. Come back in a moment.", retry_after)
+
+
+def capability_missing(wanted: str) -> AisleError:
+    """Return the refusal when no configured model can do what was asked."""
+    return Precondition("CAPABILITY_MISSING", "No configured model has {wanted}.", wanted=wanted)
+
+
+def answer_invalid(tried: str) -> AisleError:
+    """Return the error when no model kept to the shape that was asked for."""
+    return Unavailable("ANSWER_INVALID", "No model kept to the schema: {tried}.", tried=tried)
+
+
+def prompt_invalid(field: str, problem: str) -> AisleError:
+    """Return the refusal of a request whose parts contradict each other."""
+    violation = FieldViolation(field, problem)
+    return Invalid("PROMPT_INVALID", "{field}: {problem}.", [violation], field=field, problem=problem)

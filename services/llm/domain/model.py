@@ -45,6 +45,49 @@ class Model:
     sampling: bool = True
     # Fields of the provider's own that go with every request.
     options: Mapping[str, object] = field(default_factory=dict)
+    tools: bool = False
+    vision: bool = False
+    # Whether it can be held to a JSON Schema.
+    structured_output: bool = False
+    # Whether it goes on from a last turn of the assistant's own.
+    prefill: bool = False
+    # Whether the provider is outside: what goes there is redacted first.
+    external: bool = True
+    region: str = ""
+    # Seconds until the first token, and between two, before the model counts as failed.
+    first_token_seconds: float = 10.0
+    silence_seconds: float = 10.0
+
+
+class Strategy(Enum):
+    """How a use case chooses among the models that are good enough."""
+
+    # The cheapest for the expected size of question and answer.
+    CHEAPEST = "cheapest"
+    # In the order the policy names them.
+    ORDER = "order"
+    # By chance in proportion to weights: A/B tests and canaries. One conversation stays with its model.
+    WEIGHTED = "weighted"
+    # The one that began to answer the soonest of late.
+    FASTEST = "fastest"
+    # A trained classifier says whether the question needs the better model.
+    COMPLEXITY = "complexity"
+
+
+class OverBudget(Enum):
+    """What happens to a call whose budget is spent."""
+
+    REFUSE = "refuse"
+    # A cheaper model that the rest of the budget can pay, down to one that costs nothing.
+    CHEAPER = "cheaper"
+
+
+class CacheMode(Enum):
+    """Which answers are remembered."""
+
+    OFF = "off"
+    EXACT = "exact"
+    SIMILAR = "similar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +96,18 @@ class Policy:
 
     # The quality to look for first when the caller named no least quality.
     prefer: Quality = Quality.STANDARD
+    strategy: Strategy = Strategy.CHEAPEST
+    # Names of models: the order of ORDER, the (small, large) of COMPLEXITY.
+    models: Sequence[str] = ()
+    # Weights of WEIGHTED by model name.
+    weights: Mapping[str, int] = field(default_factory=dict)
+    # COMPLEXITY: from this estimated difficulty (0 to 1) on the large model answers.
+    threshold: float = 0.5
+    over_budget: OverBudget = OverBudget.REFUSE
+    # A second model is asked when the first has not begun after its 95th percentile.
+    hedge: bool = False
+    cache: CacheMode = CacheMode.OFF
+    cache_seconds: float = 3600.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,16 +12,28 @@ _TOKENS_PER_MESSAGE = 4
 
 @dataclass(frozen=True, slots=True)
 class TokenUsage:
-    """Tokens in and out; estimated when the provider did not say."""
+    """Tokens in and out; estimated when the provider did not say. Parts are included in their wholes."""
 
+    # All that was read: fresh, cached and written to the provider's cache.
     input_tokens: int
+    # All that was written, thinking included.
     output_tokens: int = 0
     estimated: bool = False
+    # Part of the input that the provider read from its prompt cache.
+    cached_input_tokens: int = 0
+    # Parts of the input that the provider wrote into its prompt cache, to be kept for 5 minutes and for an hour.
+    cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    # Part of the output that was thinking.
+    reasoning_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class UsageRecord:
-    """What one upstream call took, whoever ended it. Never holds a word of the prompt or the answer."""
+    """What one call to a provider, or one answer from the cache, took, whoever ended it.
+
+    Never holds a word of the prompt or the answer. Seconds are a duration; the moment is added by whoever delivers it.
+    """
 
     operation: str
     model: str
@@ -36,6 +48,21 @@ class UsageRecord:
     first_token_seconds: float = 0.0
     route_reason: str = ""
     degraded: tuple[str, ...] = ()
+    # Names the record for ever: a record delivered twice counts once. Empty lets the ledger choose.
+    record_id: str = ""
+    tenant: str = ""
+    user: str = ""
+    api_key: str = ""
+    prompt_version: str = ""
+    # "", "miss", "exact", "similar" or "shared".
+    cache: str = ""
+    # Counts the models that were asked for one answer, from 1.
+    attempt: int = 1
+    # Whether this was the second of two models asked side by side.
+    hedge: bool = False
+    batch: bool = False
+    # Date of the price that was used, for example "2026-11-01".
+    price_date: str = ""
 
 
 def estimate_tokens(text: str) -> int:
