@@ -16,7 +16,7 @@ from services.llm.application.ports import EmbeddingProvider, ProbedProvider, Te
 from services.llm.application.probe_providers import ProbeProviders
 from services.llm.domain.embedding import VectorCache
 from services.llm.domain.health import HealthBook
-from services.llm.servicer import LlmServicer
+from services.llm.servicer.generation import LlmServicer
 from services.llm.settings import LlmSettings
 from services.runtime import serve
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Protocol
 
 from services.llm.domain.answer_cache import Question
+from services.llm.domain.api_key import KeyHolder
 from services.llm.domain.budget import Amount, Reservation, Scope
 from services.llm.domain.embedding import Embedded, EmbeddingLimits
 from services.llm.domain.generation import Answer, CacheOutcome, Priority, Prompt, ProviderEvent
@@ -107,4 +108,12 @@ class DifficultyJudge(Protocol):
 
     def __call__(self, text: str) -> float:
         """Return the difficulty between 0 and 1. Takes well under a millisecond and never fails."""
+        ...
+
+
+class ApiKeys(Protocol):
+    """Keys of other teams, known in memory: a database that is away locks nobody out."""
+
+    def find(self, secret: str) -> KeyHolder | None:
+        """Return whom the key stands for, None when it is unknown, revoked or expired. No I/O; constant time."""
         ...
