@@ -72,6 +72,41 @@ class UsageLedger(Protocol):
         ...
 
 
+class UsageSpool(Protocol):
+    """Records on this machine's disk that were not delivered yet, those of processes that died included.
+
+    Records are opaque here: in the form in which they travel.
+    """
+
+    def closed(self) -> Sequence[str]:
+        """Return the segments nobody writes to any more, oldest first; what is written to is closed when it is due."""
+        ...
+
+    def read(self, segment: str) -> Sequence[bytes]:
+        """Return the records of a segment, without those that a crash left unfinished."""
+        ...
+
+    def remove(self, segment: str) -> None:
+        """Forget a segment: all of it was delivered."""
+        ...
+
+    def set_aside(self, record: bytes) -> None:
+        """Keep a record that is refused for ever where people find it, and count it."""
+        ...
+
+    def seal(self) -> None:
+        """Close what is written to, due or not: the process leaves."""
+        ...
+
+
+class UsageSink(Protocol):
+    """Where records are delivered to."""
+
+    async def deliver(self, records: Sequence[bytes]) -> None:
+        """Return once all are durable there. Raises Invalid when it refuses one of them, or another AisleError."""
+        ...
+
+
 class Budgets(Protocol):
     """Who may still spend how much. Amounts are reserved before a call and settled after it."""
 

@@ -63,6 +63,8 @@ class UsageRecord:
     batch: bool = False
     # Date of the price that was used, for example "2026-11-01".
     price_date: str = ""
+    # What an answer from the cache would have cost: the cost of the answer that was kept.
+    saved_micros: int = 0
 
 
 def estimate_tokens(text: str) -> int:
