@@ -1,0 +1,36 @@
+"""Usage records to the analytics service."""
+
+from collections.abc import Sequence
+
+from aisle.analytics.v1.analytics_service_pb2 import WriteUsageRecordsRequest
+from aisle.analytics.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
+from services.runtime.channel import MeshChannel
+
+# Field 1 of the request, of the kind that carries its length: what stands before each record in it.
+_FIELD = b"\x0a"
+
+
+class AnalyticsUsage:
+    """A `UsageSink`. Records are messages of the contract already, so the request is their bytes one after another."""
+
+    def __init__(self, channel: MeshChannel, timeout: float = 10.0) -> None:
+        """Take the channel to analytics, and the seconds a call may take."""
+        self._stub = AnalyticsServiceStub(channel)
+        self._timeout = timeout
+
+    async def deliver(self, records: Sequence[bytes]) -> None:
+        """Return once analytics has them all on disk."""
+        request = WriteUsageRecordsRequest.FromString(
+            b"".join(_FIELD + _varint(len(record)) + record for record in records)
+        )
+        await self._stub.WriteUsageRecords(request, timeout=self._timeout)
+
+
+def _varint(number: int) -> bytes:
+    """Return a number as protobuf writes lengths: seven bits a byte, lowest first."""
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
