@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
+from uuid import UUID
 
 from services.analytics.domain.event import Event
 from services.analytics.domain.report import Interval, Report, Table
+from services.analytics.domain.usage import Dimension, Group, UsageFilter, UsageRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,35 @@ class EventStore(Protocol):
 
     async def count(self, report: Report, interval: Interval, limit: int) -> Table:
         """Return a report's table. Raises Unavailable."""
+        ...
+
+
+class UsageStore(Protocol):
+    """The records of calls to language models that are kept, and their sums by day."""
+
+    async def store(self, records: Sequence[UsageRecord]) -> int:
+        """Keep records; one that is kept already is left alone. Returns how many were new. Raises Unavailable."""
+        ...
+
+    async def groups(
+        self, interval: Interval, by: Sequence[Dimension], wanted: UsageFilter, limit: int
+    ) -> Sequence[Group]:
+        """Return what the records of an interval sum up to, for each combination of the dimensions' values.
+
+        Of more combinations than the limit those are left out that cost least, or the newest when days are asked for
+        first. Records whose users are not asked for are summed by whole days where the interval holds whole days.
+        Raises Unavailable.
+        """
+        ...
+
+    async def page(
+        self, interval: Interval, wanted: UsageFilter, after: tuple[datetime, UUID] | None, limit: int
+    ) -> Sequence[UsageRecord]:
+        """Return records, newest first, from the one after the given place on. Raises Unavailable."""
+        ...
+
+    async def forget(self, records_before: datetime, days_before: date, limit: int) -> int:
+        """Remove at most so many old records, and old sums; return how many records. Raises Unavailable."""
         ...
 
 

@@ -15,7 +15,7 @@ from services.analytics.adapters.redis_event_stream import FIELD, KEY, RedisEven
 from services.analytics.application.store_events import StoreEvents
 from services.analytics.domain.event import Event, EventType
 from services.analytics.domain.report import Interval, Report
-from services.analytics.servicer import decode_event, encode_event
+from services.analytics.servicer.events import decode_event, encode_event
 from services.runtime import sql
 from services.runtime.errors import Unavailable
 

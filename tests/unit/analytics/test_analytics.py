@@ -7,15 +7,21 @@ import pytest
 
 from aisle.analytics.v1 import analytics_service_pb2 as pb
 from aisle.analytics.v1 import event_pb2
+from services.analytics.application.list_usage import ListUsage
 from services.analytics.application.query_report import QueryReport
+from services.analytics.application.query_usage import QueryUsage
 from services.analytics.application.record_events import RecordEvents
+from services.analytics.application.record_usage import RecordUsage
 from services.analytics.application.store_events import StoreEvents
 from services.analytics.domain.event import Event, EventType, normalised_query
 from services.analytics.domain.report import Interval, Report, conversion
-from services.analytics.servicer import AnalyticsServicer, decode_event, encode_event
+from services.analytics.servicer.analytics import AnalyticsServicer, UsageCases
+from services.analytics.servicer.events import decode_event, encode_event
 from services.runtime.errors import Invalid, Unavailable
+from services.runtime.paging import PageTokens
 from tests.fakes.analytics_event_store import FakeEventStore
 from tests.fakes.analytics_event_stream import FakeEventStream
+from tests.fakes.analytics_usage_store import FakeUsageStore
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -27,6 +33,14 @@ class FixedClock:
 
 def viewed(product: str = "products/lamp", at: datetime = NOW, event_id: UUID | None = None) -> Event:
     return Event(event_id or uuid4(), EventType.PRODUCT_VIEW, "maya", "s1", product, "", 0, 0, 0, "", "home", at)
+
+
+def servicer_of(stream: FakeEventStream, records: FakeUsageStore) -> AnalyticsServicer:
+    clock = FixedClock()
+    usage = UsageCases(
+        RecordUsage(records), QueryUsage(records, clock, 90), ListUsage(records, clock), PageTokens("key")
+    )
+    return AnalyticsServicer(RecordEvents(stream), QueryReport(FakeEventStore(), stream, clock), clock, usage)
 
 
 async def test_event_sent_twice_is_stored_once() -> None:
@@ -117,9 +131,7 @@ def test_interval_at_the_edge_of_the_calendar_is_cut_there() -> None:
 
 async def test_event_that_the_store_could_never_keep_does_not_reach_the_stream() -> None:
     stream = FakeEventStream()
-    servicer = AnalyticsServicer(
-        RecordEvents(stream), QueryReport(FakeEventStore(), stream, FixedClock()), FixedClock()
-    )
+    servicer = servicer_of(stream, FakeUsageStore())
     event = event_pb2.Event(event_id=str(uuid4()), type=event_pb2.EVENT_TYPE_SEARCH, shopper="ma\0ya", query="wo\0ol")
     await servicer.WriteEvents(pb.WriteEventsRequest(events=[event]), None)
     (delivery,) = await stream.take(10)
