@@ -28,6 +28,8 @@ from services.runtime.errors import Unavailable
 from services.runtime.sql import Database, ReadSession, Session
 
 _SEPARATOR = ","
+# By keys, outcome and outcome of the cache.
+Sums = dict[tuple[tuple[str, ...], str, str], Summary]
 
 
 class PostgresUsageStore:
@@ -58,12 +60,12 @@ class PostgresUsageStore:
         query = usage_queries.groups(interval, by, wanted, limit)
         async with _translated(), self._database.reading() as session:
             found = await _sums(session, query)
-            for keys, outcome, cache, kind, bucket, calls in await _rows(session, query.buckets, query.parameters, 6):
-                group = found.get((tuple(keys), outcome, cache))
-                if group is not None:
-                    histogram = group.first_token if kind == "first_token" else group.latency
-                    histogram[bucket] = calls
-        return [Group(keys, outcome, cache, summary) for (keys, outcome, cache), summary in found.items()]
+            kept = _first(found, by, limit)
+            for *keys, outcome, cache, kind, bucket, calls in await _rows(session, query.buckets, query.parameters):
+                summary = kept.get((tuple(keys), outcome, cache))
+                if summary is not None:
+                    (summary.first_token if kind == "first_token" else summary.latency)[bucket] = calls
+        return [Group(keys, outcome, cache, summary) for (keys, outcome, cache), summary in kept.items()]
 
     async def page(
         self, interval: Interval, wanted: UsageFilter, after: tuple[datetime, UUID] | None, limit: int
@@ -88,20 +90,28 @@ async def _add_days(session: Session, added: Mapping[Series, Summary]) -> None:
     await session.execute(text(usage_queries.ADD_DAYS), _columns(ordered, usage_queries.DAY_TYPES, _day_row))
 
 
-async def _sums(
-    session: ReadSession, query: usage_queries.GroupQuery
-) -> dict[tuple[tuple[str, ...], str, str], Summary]:
-    found = {}
-    for row in await _rows(session, query.sums, query.parameters, 3 + len(SUMS)):
-        sums = {name: int(value) for name, value in zip(SUMS, row[3:], strict=True)}
-        found[tuple(row[0]), row[1], row[2]] = Summary(**sums)  # type: ignore[arg-type]
+async def _sums(session: ReadSession, query: usage_queries.GroupQuery) -> Sums:
+    found: Sums = {}
+    for row in await _rows(session, query.sums, query.parameters):
+        *keys, outcome, cache = row[: -len(SUMS)]
+        sums = {name: int(value) for name, value in zip(SUMS, row[-len(SUMS) :], strict=True)}
+        found[tuple(keys), outcome, cache] = Summary(**sums)  # type: ignore[arg-type]
     return found
 
 
-async def _rows(session: ReadSession, query: str, parameters: Mapping[str, Any], width: int) -> Sequence[Any]:
-    rows = (await session.execute(text(query), dict(parameters))).all()
-    assert not rows or len(rows[0]) == width, "the query fits what reads it"
-    return rows
+def _first(found: Sums, by: Sequence[Dimension], limit: int) -> Sums:
+    """Return the groups of the first combinations of keys: by day, or the most expensive ones."""
+    costs: dict[tuple[str, ...], tuple[int, int]] = {}
+    for (keys, _, _), summary in found.items():
+        cost, calls = costs.get(keys, (0, 0))
+        costs[keys] = (cost - summary.cost_micros, calls - summary.calls)
+    by_day = bool(by) and by[0] is Dimension.DAY
+    first = set(sorted(costs, key=lambda keys: (keys,) if by_day else (*costs[keys], keys))[:limit])
+    return {group: summary for group, summary in found.items() if group[0] in first}
+
+
+async def _rows(session: ReadSession, query: str, parameters: Mapping[str, Any]) -> Sequence[Any]:
+    return (await session.execute(text(query), dict(parameters))).all()
 
 
 def _columns(items: Iterable[Any], types: Mapping[str, str], row: Any) -> dict[str, list[Any]]:
@@ -151,13 +161,13 @@ def _row(record: UsageRecord) -> tuple[Any, ...]:
 def _day_row(item: tuple[Series, Summary]) -> tuple[Any, ...]:
     series, summary = item
     sums = (getattr(summary, name) for name in SUMS)
-    day, *names = astuple(series)
-    return (date.fromisoformat(day), *names, *sums, _histogram(summary.first_token), _histogram(summary.latency))
+    day, *others = astuple(series)
+    return (date.fromisoformat(day), *others, *sums, _histogram(summary.first_token), _histogram(summary.latency))
 
 
 def _histogram(buckets: Mapping[int, int]) -> str:
-    """Return calls per bucket as the text of a PostgreSQL array, up to the last bucket with any."""
-    return "{" + ",".join(str(buckets.get(bucket, 0)) for bucket in range(max(buckets, default=-1) + 1)) + "}"
+    """Return calls per bucket as the text of a PostgreSQL array."""
+    return "{" + ",".join(str((bucket << 40) + calls) for bucket, calls in sorted(buckets.items())) + "}"
 
 
 def _record(row: dict[str, Any]) -> UsageRecord:

@@ -1,7 +1,7 @@
 """The SQL of the usage store. What callers name is always a parameter; only our own column names become text."""
 
 # ruff: noqa: S608 - see above
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -42,6 +42,7 @@ RECORD_TYPES: Mapping[str, str] = {
 }
 DAY_TYPES: Mapping[str, str] = {
     "day": "date",
+    "overall": "boolean",
     **dict.fromkeys(_SERIES, "text"),
     **dict.fromkeys(SUMS, "bigint"),
     "first_token": "text",
@@ -49,15 +50,21 @@ DAY_TYPES: Mapping[str, str] = {
 }
 
 
+# Calls in a number of a histogram; its bucket is what stands above them.
+_CALLS = "held & ((1::bigint << 40) - 1)"
+
+
 def _unnest(types: Mapping[str, str]) -> str:
     return "unnest(" + ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in types.items()) + ")"
 
 
 def _joined(histogram: str) -> str:
-    """Return the sum of two histograms, bucket by bucket; the shorter one ends in zeros."""
+    """Return the sum of two histograms, bucket by bucket."""
     return f"""coalesce((
-        SELECT array_agg(coalesce(a, 0) + coalesce(b, 0) ORDER BY place)
-        FROM unnest(usage_days.{histogram}, excluded.{histogram}) WITH ORDINALITY AS both_of(a, b, place)), '{{}}')"""
+        SELECT array_agg((bucket << 40) + calls ORDER BY bucket) FROM (
+            SELECT held >> 40 AS bucket, sum({_CALLS})::bigint AS calls
+            FROM unnest(usage_days.{histogram} || excluded.{histogram}) AS both_of(held) GROUP BY 1
+        ) AS summed), '{{}}')"""
 
 
 INSERT_RECORDS = f"""
@@ -67,9 +74,9 @@ ON CONFLICT (record_id) DO NOTHING
 RETURNING record_id"""
 ADD_DAYS = f"""
 INSERT INTO usage_days ({", ".join(DAY_TYPES)})
-SELECT {", ".join(f"{name}::integer[]" if name in ("first_token", "latency") else name for name in DAY_TYPES)}
+SELECT {", ".join(f"{name}::bigint[]" if name in ("first_token", "latency") else name for name in DAY_TYPES)}
 FROM {_unnest(DAY_TYPES)} AS added ({", ".join(DAY_TYPES)})
-ON CONFLICT (day, {", ".join(_SERIES)}) DO UPDATE SET
+ON CONFLICT (overall, day, {", ".join(_SERIES)}) DO UPDATE SET
 {", ".join(f"{name} = usage_days.{name} + excluded.{name}" for name in SUMS)},
 first_token = {_joined("first_token")}, latency = {_joined("latency")}"""
 FORGET_RECORDS = """
@@ -112,35 +119,46 @@ def groups(interval: Interval, by: Sequence[Dimension], wanted: UsageFilter, lim
     by_user = Dimension.USER in by or bool(wanted.users)
     first, last = whole_days(interval) if not by_user else (None, None)
     where, parameters = _where(wanted)
-    parameters |= {"start": interval.start, "end": interval.end, "limit": limit}
-    raw = f"record_time >= :start AND record_time < :end{where}"
-    sources = []
+    parameters |= {"start": interval.start, "end": interval.end}
     if first is not None and last is not None:
         parameters |= {"first": first, "last": last, "first_time": _midnight(first), "last_time": _midnight(last)}
         # Two ranges of the index instead of one condition that it could not serve.
-        raw_parts = [
-            f"record_time >= :start AND record_time < :first_time{where}",
-            f"record_time >= :last_time AND record_time < :end{where}",
+        parts = [
+            _days_part(by, f"{_series_of(by, wanted)} AND day >= :first AND day < :last{where}"),
+            _records_part(by, f"record_time >= :start AND record_time < :first_time{where}"),
+            _records_part(by, f"record_time >= :last_time AND record_time < :end{where}"),
         ]
-        sources.append(_days_part(by, where))
     else:
-        raw_parts = [raw]
-    sources += [_records_part(by, part) for part in raw_parts]
-    parts = " UNION ALL ".join(source for source, _ in sources)
-    buckets = " UNION ALL ".join(source for _, source in sources if source)
-    order = "keys" if by and by[0] is Dimension.DAY else "sum(cost_micros) DESC, sum(calls) DESC, keys"
-    common = f"""WITH parts AS ({parts}),
-        top AS (SELECT keys FROM parts GROUP BY keys ORDER BY {order} LIMIT :limit)"""
-    # There are few groups but of users: only theirs are worth the look at which ones are wanted.
-    only = ("", "") if Dimension.USER not in by else (common, " JOIN top USING (keys)")
+        only = ""
+        if Dimension.USER in by:
+            # Users are too many to be sorted out later.
+            only = f" AND user_id IN ({_top_users(where)})"
+            parameters["limit"] = limit
+        parts = [_records_part(by, f"record_time >= :start AND record_time < :end{where}{only}")]
+    columns = "".join(f"k{place}, " for place in range(len(by))) + "outcome, cache"
     sums = ", ".join(f"sum({name})::bigint" for name in SUMS)
     return GroupQuery(
-        f"""{common} SELECT keys, outcome, cache, {sums} FROM parts JOIN top USING (keys)
-        GROUP BY keys, outcome, cache""",
-        f"""{only[0]} SELECT keys, outcome, cache, kind, bucket, sum(calls)::bigint FROM ({buckets}) AS counted{only[1]}
-        GROUP BY keys, outcome, cache, kind, bucket""",
+        f"SELECT {columns}, {sums} FROM ({_union(one for one, _ in parts)}) AS parts GROUP BY {columns}",
+        f"""SELECT {columns}, kind, bucket, sum(calls)::bigint FROM ({_union(one for _, one in parts)}) AS parts
+        GROUP BY {columns}, kind, bucket""",
         parameters,
     )
+
+
+def _union(queries: Iterable[str]) -> str:
+    return " UNION ALL ".join(queries)
+
+
+def _series_of(by: Sequence[Dimension], wanted: UsageFilter) -> str:
+    """Return which series answer: those over all tenants, keys and prompts unless one of these is asked for."""
+    apart = wanted.tenants or wanted.api_keys or wanted.prompt_versions
+    overall = not apart and not set(by) & {Dimension.TENANT, Dimension.API_KEY, Dimension.PROMPT_VERSION}
+    return "overall" if overall else "NOT overall"
+
+
+def _top_users(where: str) -> str:
+    return f"""SELECT user_id FROM usage_records WHERE record_time >= :start AND record_time < :end{where}
+        GROUP BY user_id ORDER BY sum(cost_micros) DESC, count(*) DESC, user_id LIMIT :limit"""
 
 
 def whole_days(interval: Interval) -> tuple[date, date] | tuple[None, None]:
@@ -178,31 +196,28 @@ def _where(wanted: UsageFilter) -> tuple[str, dict[str, Any]]:
 
 def _keys(by: Sequence[Dimension], day: str) -> str:
     columns = [day if dimension is Dimension.DAY else _FIELDS.get(dimension, dimension.value) for dimension in by]
-    return f"ARRAY[{', '.join(columns)}]::text[] AS keys, outcome, cache"
+    return "".join(f"{column} AS k{place}, " for place, column in enumerate(columns)) + "outcome, cache"
 
 
-def _days_part(by: Sequence[Dimension], where: str) -> tuple[str, str]:
+def _days_part(by: Sequence[Dimension], condition: str) -> tuple[str, str]:
     keys = _keys(by, "to_char(day, 'YYYY-MM-DD')")
-    condition = f"day >= :first AND day < :last{where}"
-    sums = f"SELECT {keys}, {', '.join(SUMS)} FROM usage_days WHERE {condition}"
-    buckets = " UNION ALL ".join(
-        f"""SELECT {keys}, '{kind}' AS kind, (place - 1)::int AS bucket, held AS calls
-        FROM usage_days, unnest({kind}) WITH ORDINALITY AS histogram(held, place) WHERE held > 0 AND {condition}"""
+    buckets = _union(
+        f"""SELECT {keys}, '{kind}' AS kind, (held >> 40)::int AS bucket, {_CALLS} AS calls
+        FROM usage_days, unnest({kind}) AS histogram(held) WHERE {condition}"""
         for kind in ("first_token", "latency")
     )
-    return sums, buckets
+    return f"SELECT {keys}, {', '.join(SUMS)} FROM usage_days WHERE {condition}", buckets
 
 
 def _records_part(by: Sequence[Dimension], condition: str) -> tuple[str, str]:
     keys = _keys(by, _OF_A_DAY)
     adds = ", ".join(f"{expression} AS {name}" for name, expression in _ADDS.items())
-    sums = f"SELECT {keys}, {adds} FROM usage_records WHERE {condition}"
-    buckets = " UNION ALL ".join(
-        f"""SELECT {keys}, '{kind}' AS kind, {kind}_bucket::int AS bucket, count(*)::int AS calls
-        FROM usage_records WHERE {kind}_bucket IS NOT NULL AND {condition} GROUP BY 1, 2, 3, 4, 5"""
+    buckets = _union(
+        f"""SELECT {keys}, '{kind}' AS kind, {kind}_bucket::int AS bucket, 1::bigint AS calls
+        FROM usage_records WHERE {kind}_bucket IS NOT NULL AND {condition}"""
         for kind in ("first_token", "latency")
     )
-    return sums, buckets
+    return f"SELECT {keys}, {adds} FROM usage_records WHERE {condition}", buckets
 
 
 def _midnight(day: date) -> datetime:

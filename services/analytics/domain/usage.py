@@ -121,9 +121,14 @@ class UsageFilter:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What the records of one summary have in common. Users are not kept apart: there are too many."""
+    """What the records of one summary have in common. Users are not kept apart: there are too many.
+
+    Each record counts in two series: in its own, and in the one over all tenants, keys and wordings of prompts, which
+    answers most questions from a tenth of the rows.
+    """
 
     day: str
+    overall: bool
     operation: str
     provider: str
     model: str
@@ -135,18 +140,19 @@ class Series:
     cache: str
 
     @classmethod
-    def of(cls, record: UsageRecord) -> "Series":
+    def of(cls, record: UsageRecord, overall: bool) -> "Series":
         """Return the series a record belongs to."""
         return cls(
             day_of(record.time),
+            overall,
             record.operation,
             record.provider,
             record.model,
             record.use_case,
             record.outcome,
-            record.tenant,
-            record.api_key,
-            record.prompt_version,
+            "" if overall else record.tenant,
+            "" if overall else record.api_key,
+            "" if overall else record.prompt_version,
             record.cache,
         )
 
@@ -318,10 +324,11 @@ def summaries(records: Iterable[UsageRecord]) -> dict[Series, Summary]:
     """Return what records add to each series."""
     made: dict[Series, Summary] = {}
     for record in records:
-        series = Series.of(record)
-        if series not in made:
-            made[series] = Summary()
-        made[series].add(record)
+        for overall in (False, True):
+            series = Series.of(record, overall)
+            if series not in made:
+                made[series] = Summary()
+            made[series].add(record)
     return made
 
 

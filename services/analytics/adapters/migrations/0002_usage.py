@@ -48,10 +48,11 @@ def upgrade() -> None:
     op.execute("""
         CREATE INDEX usage_records_failed ON usage_records (record_time, record_id)
         WHERE outcome NOT IN ('ok', 'left', 'outrun')""")
-    # A series has one row a day. The histograms hold calls per bucket, from bucket 0 on.
+    # A series has one row a day. Its histograms hold a number per bucket with calls: bucket * 2^40 + calls.
     op.execute("""
         CREATE TABLE usage_days (
             day date NOT NULL,
+            overall boolean NOT NULL,
             operation text NOT NULL,
             provider text NOT NULL,
             model text NOT NULL,
@@ -73,7 +74,7 @@ def upgrade() -> None:
             estimated bigint NOT NULL,
             answered bigint NOT NULL,
             attempts bigint NOT NULL,
-            first_token integer[] NOT NULL,
-            latency integer[] NOT NULL,
-            PRIMARY KEY
-                (day, operation, provider, model, use_case, outcome, tenant, api_key, prompt_version, cache))""")
+            first_token bigint[] NOT NULL,
+            latency bigint[] NOT NULL,
+            PRIMARY KEY (overall, day, operation, provider, model, use_case, outcome,
+                         tenant, api_key, prompt_version, cache))""")
