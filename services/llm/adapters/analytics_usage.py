@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from aisle.analytics.v1.analytics_service_pb2 import WriteUsageRecordsRequest
 from aisle.analytics.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
+from services.llm.adapters.usage_to_frame import varint
 from services.runtime.channel import MeshChannel
 
 # Field 1 of the request, of the kind that carries its length: what stands before each record in it.
@@ -21,16 +22,6 @@ class AnalyticsUsage:
     async def deliver(self, records: Sequence[bytes]) -> None:
         """Return once analytics has them all on disk."""
         request = WriteUsageRecordsRequest.FromString(
-            b"".join(_FIELD + _varint(len(record)) + record for record in records)
+            b"".join(_FIELD + varint(len(record)) + record for record in records)
         )
         await self._stub.WriteUsageRecords(request, timeout=self._timeout)
-
-
-def _varint(number: int) -> bytes:
-    """Return a number as protobuf writes lengths: seven bits a byte, lowest first."""
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)

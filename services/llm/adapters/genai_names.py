@@ -37,10 +37,12 @@ SAVED: Final = "aisle.llm.saved"
 CALLS: Final = "aisle.llm.calls"
 CACHE: Final = "aisle.llm.cache"
 ATTEMPTS: Final = "aisle.llm.attempts"
+ATTEMPT_BOUNDS: Final = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
 BREAKER_OPEN: Final = "aisle.llm.breaker.open"
 BUDGET_REFUSALS: Final = "aisle.llm.budget.refusals"
 USAGE_LOST: Final = "aisle.llm.usage.lost"
 USAGE_REFUSED: Final = "aisle.llm.usage.refused"
+SPANS_LOST: Final = "aisle.llm.spans.lost"
 SPOOL_BYTES: Final = "aisle.llm.usage.spool.size"
 
 USE_CASE: Final = "aisle.use_case"

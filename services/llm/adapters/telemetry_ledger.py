@@ -1,57 +1,56 @@
-"""The usage of every upstream call, as metrics by OpenTelemetry's conventions for generative AI and one log line."""
+"""The usage of every call as metrics by OpenTelemetry's conventions for generative AI, and one log line."""
 
 import logging
+from collections.abc import Callable, Iterable
 
+from opentelemetry.metrics import CallbackOptions, Observation
+
+from services.llm.adapters import genai_names as names
+from services.llm.adapters.call_metrics import CallMetrics
 from services.llm.domain.usage import UsageRecord
 from services.runtime import telemetry
 
 log = logging.getLogger("aisle.llm.usage")
 
-TOKENS = "gen_ai.client.token.usage"
-DURATION = "gen_ai.client.operation.duration"
-FIRST_TOKEN = "gen_ai.server.time_to_first_token"  # noqa: S105 - the name of a metric
-COST = "aisle.llm.cost"
-OPERATION = "gen_ai.operation.name"
-PROVIDER = "gen_ai.provider.name"
-MODEL = "gen_ai.response.model"
-TOKEN_TYPE = "gen_ai.token.type"  # noqa: S105 - the name of an attribute
-OUTCOME = "aisle.outcome"
-USE_CASE = "aisle.use_case"
-STEP = "aisle.step"
+_WELL = ("ok", "left", "outrun")
 
 
 class TelemetryLedger:
     """A `UsageLedger` that counts and logs. Records hold no text, so neither does what this writes."""
 
     def __init__(self) -> None:
-        """Declare the instruments."""
-        meter = telemetry.meter
-        self._tokens = meter.create_counter(TOKENS, unit="{token}", description="Tokens read and written.")
-        self._duration = meter.create_histogram(DURATION, unit="s", description="Time of a call to a provider.")
-        self._first = meter.create_histogram(
-            FIRST_TOKEN, unit="s", description="Time until a provider began to answer."
-        )
-        self._cost = meter.create_counter(COST, unit="uUSD", description="Money spent on calls, in micro-USD.")
+        """Let the exporter find the figures."""
+        self._metrics = CallMetrics()
+        telemetry.sources.append(self._metrics.collected)
 
     def record(self, record: UsageRecord) -> None:
         """Count and log one call."""
-        who = {
-            OPERATION: record.operation,
-            PROVIDER: record.provider,
-            MODEL: record.model,
-            USE_CASE: record.use_case,
-        }
-        self._tokens.add(record.usage.input_tokens, {**who, TOKEN_TYPE: "input"})
-        self._tokens.add(record.usage.output_tokens, {**who, TOKEN_TYPE: "output"})
-        self._cost.add(record.cost_micros, who)
-        # A failed call must never look like a fast one.
-        self._duration.record(record.seconds, {**who, OUTCOME: record.outcome})
-        if record.first_token_seconds:
-            self._first.record(record.first_token_seconds, who)
+        self._metrics.count(record)
         for step in record.degraded if record.outcome == "ok" else ():
-            telemetry.degraded_answers.add(1, {telemetry.RPC_SERVICE: "aisle.llm.v1.LlmService", STEP: step})
-        level = logging.INFO if record.outcome in ("ok", "left") else logging.WARNING
-        log.log(level, "upstream call", extra={"data": _fields(record)})
+            telemetry.degraded_answers.add(1, {telemetry.RPC_SERVICE: "aisle.llm.v1.LlmService", names.STEP: step})
+        level = logging.INFO if record.outcome in _WELL else logging.WARNING
+        if log.isEnabledFor(level):
+            log.log(level, "upstream call", extra={"data": _fields(record)})
+
+
+class GatewayMetrics:
+    """What the gateway refuses and whom it leaves alone: budgets and breakers."""
+
+    def __init__(self, open_breakers: Callable[[], list[str]]) -> None:
+        """Take what names the models that are not asked at the moment."""
+        meter = telemetry.meter
+        self._open = open_breakers
+        self._refusals = meter.create_counter(names.BUDGET_REFUSALS, description="Calls that a budget did not allow.")
+        meter.create_observable_gauge(
+            names.BREAKER_OPEN, [self._breakers], description="Models that are not asked at the moment."
+        )
+
+    def budget_refused(self, budget: str, what: str) -> None:
+        """Count a call that a budget did not allow. The budget is the kind of budget, never whose it is."""
+        self._refusals.add(1, {names.BUDGET: budget, names.WHY: what})
+
+    def _breakers(self, options: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(1, {names.REQUEST_MODEL: model}) for model in self._open()]
 
 
 def _fields(record: UsageRecord) -> dict[str, object]:

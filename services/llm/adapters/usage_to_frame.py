@@ -103,3 +103,13 @@ def bodies(data: bytes) -> Iterator[bytes]:
             place = begin + length
         else:
             place += 1
+
+
+def varint(number: int) -> bytes:
+    """Return a number as protobuf writes lengths: seven bits a byte, lowest first."""
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)

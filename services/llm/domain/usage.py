@@ -65,6 +65,9 @@ class UsageRecord:
     price_date: str = ""
     # What an answer from the cache would have cost: the cost of the answer that was kept.
     saved_micros: int = 0
+    # Whether the answer came in pieces, and in how many; 0 when nobody counted.
+    streamed: bool = True
+    chunks: int = 0
 
 
 def estimate_tokens(text: str) -> int:
