@@ -122,6 +122,11 @@ def capability_missing(wanted: str) -> AisleError:
     return Precondition("CAPABILITY_MISSING", "No configured model has {wanted}.", wanted=wanted)
 
 
+def model_lacks(name: str, wanted: str) -> AisleError:
+    """Return the refusal when the model that was named cannot do what was asked."""
+    return Precondition("CAPABILITY_MISSING", "{model} does not have {wanted}.", model=name, wanted=wanted)
+
+
 def answer_invalid(tried: str) -> AisleError:
     """Return the error when no model kept to the shape that was asked for."""
     return Unavailable("ANSWER_INVALID", "No model kept to the schema: {tried}.", tried=tried)

@@ -1,12 +1,13 @@
-"""Which models to ask, in which order, and why: policy over kind, quality, context, price and health."""
+"""Which models to ask, in which order, and why: policy over abilities, quality, context, price and health."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from services.llm.domain import errors, usage
-from services.llm.domain.generation import Wanted
+from services.llm.domain.generation import FormatKind, Prompt, Role, Wanted
 from services.llm.domain.health import Availability
 from services.llm.domain.model import AUTO, Kind, Model, ModelTable, Quality
+from services.llm.domain.ranking import DifficultyOf, Grounds, LatencyOf, PriceOf, Ranking, by_price, ranked
 
 # Room that must be left for an answer, or it is not worth asking.
 _LEAST_ANSWER = 64
@@ -32,23 +33,57 @@ class Plan:
     degraded: bool
 
 
-def plan(wanted: Wanted, table: ModelTable, health: HealthOf) -> Plan:
-    """Return who is to be asked. Raises when nobody fits or everybody who fits is away."""
+def plan(
+    wanted: Wanted,
+    table: ModelTable,
+    health: HealthOf,
+    *,
+    difficulty: DifficultyOf | None = None,
+    latency: LatencyOf | None = None,
+    sticky: str = "",
+) -> Plan:
+    """Return who is to be asked. Raises when nobody fits or everybody who fits is away.
+
+    `difficulty` judges a question between 0 and 1 and is only called where the policy goes by it; `latency` gives a
+    model's seconds to the first token of late, 0 when nobody knows; `sticky` names what stays with one model, the
+    conversation when it is empty.
+    """
     asked = _explicit(wanted, table)
     input_tokens = usage.estimate_conversation(message.text for message in wanted.prompt.messages)
-    fitting = _fitting(_good_enough(wanted, table, asked), asked, input_tokens)
-    ranked = _ranked(fitting, wanted, table, asked, input_tokens)
-    states = [(model, health(model)) for model in ranked]
+    able = _able(_good_enough(wanted, table, asked), asked, wanted.prompt)
+    fitting = _fitting(able, asked, input_tokens)
+    price = _price(wanted, input_tokens)
+    grounds = Grounds(wanted, table.policy(wanted.use_case), price, difficulty, latency, sticky)
+    ranking = _asked_first(asked, fitting, grounds) if asked else ranked(fitting, grounds)
+    states = [(model, health(model)) for model in ranking.models]
     usable = [model for model, state in states if state.usable]
     if not usable:
         left_out = [(model.name, state.why) for model, state in states]
         raise errors.provider_unavailable(left_out, min(state.retry_after for _, state in states))
     away = [model.name for model, state in states if not state.usable]
-    routes = [
-        Route(model, _reason(model, wanted, asked, usable, away), _room(model, wanted, input_tokens))
-        for model in usable
-    ]
-    return Plan(wanted.model, routes, degraded=usable[0] is not ranked[0])
+    return Plan(wanted.model, _routes(ranking, usable, away, wanted, input_tokens), usable[0] is not ranking.models[0])
+
+
+def cheaper(table: ModelTable, wanted: Wanted, than: Model) -> list[Route]:
+    """Return who could answer for less than a model would, the cheapest first; for calls whose budget is spent.
+
+    Only the least quality that the caller named still holds: what the use case prefers is what cannot be paid.
+    """
+    input_tokens = usage.estimate_conversation(message.text for message in wanted.prompt.messages)
+    needed, price = _needs(wanted.prompt), _price(wanted, input_tokens)
+    limit = price(than)
+    found = sorted(
+        (
+            (price(model), -model.quality, model.name, model)
+            for model in table.of_kind(Kind.TEXT)
+            if model.quality >= wanted.min_quality
+            and not _lacking(model, needed)
+            and input_tokens + _LEAST_ANSWER <= model.context_tokens
+        ),
+        key=lambda keyed: keyed[:3],
+    )
+    why = f"the budget does not hold {than.name}"
+    return [Route(model, why, _room(model, wanted, input_tokens)) for cost, _, _, model in found if cost < limit]
 
 
 def _explicit(wanted: Wanted, table: ModelTable) -> Model | None:
@@ -74,7 +109,36 @@ def _good_enough(wanted: Wanted, table: ModelTable, asked: Model | None) -> list
     return found
 
 
-def _fitting(models: Sequence[Model], asked: Model | None, input_tokens: int) -> list[Model]:
+def _needs(prompt: Prompt) -> list[str]:
+    """Return the abilities that a prompt takes, as names of a model's fields."""
+    needed = []
+    if prompt.tools or any(message.tool_calls or message.role is Role.TOOL for message in prompt.messages):
+        needed.append("tools")
+    if any(message.images for message in prompt.messages):
+        needed.append("vision")
+    if prompt.response_format.kind is not FormatKind.TEXT:
+        needed.append("structured_output")
+    return needed
+
+
+def _lacking(model: Model, needed: Sequence[str]) -> list[str]:
+    return [ability.replace("_", " ") for ability in needed if not getattr(model, ability)]
+
+
+def _able(models: list[Model], asked: Model | None, prompt: Prompt) -> list[Model]:
+    """Return the models that can do what the prompt takes; a named model must itself be able."""
+    needed = _needs(prompt)
+    if not needed:
+        return models
+    if asked is not None and (lacking := _lacking(asked, needed)):
+        raise errors.model_lacks(asked.name, " and ".join(lacking))
+    able = [model for model in models if not _lacking(model, needed)]
+    if not able:
+        raise errors.capability_missing(" and ".join(ability.replace("_", " ") for ability in needed))
+    return able
+
+
+def _fitting(models: list[Model], asked: Model | None, input_tokens: int) -> list[Model]:
     """Return the models that can read the conversation and still answer; a named model must itself fit."""
     fitting = [model for model in models if input_tokens + _LEAST_ANSWER <= model.context_tokens]
     if not fitting or (asked is not None and asked not in fitting):
@@ -83,35 +147,39 @@ def _fitting(models: Sequence[Model], asked: Model | None, input_tokens: int) ->
     return fitting
 
 
-def _ranked(
-    models: Sequence[Model], wanted: Wanted, table: ModelTable, asked: Model | None, input_tokens: int
-) -> list[Model]:
-    """Order by: the named one, then those of the quality the use case prefers, then price, then quality."""
-    prefer = wanted.min_quality or table.policy(wanted.use_case).prefer
+def _price(wanted: Wanted, input_tokens: int) -> PriceOf:
+    """Return what a model would take for a question of this size and the longest answer."""
     expected = usage.TokenUsage(input_tokens, wanted.prompt.max_output_tokens)
+    return lambda model: usage.cost_micros(model, expected)
 
-    def rank(model: Model) -> tuple[bool, bool, int, int, str]:
-        price = usage.cost_micros(model, expected)
-        return (model is not asked, model.quality < prefer, price, -model.quality, model.name)
 
-    return sorted(models, key=rank)
+def _asked_first(asked: Model, models: Sequence[Model], grounds: Grounds) -> Ranking:
+    """Return the named model, then the others by price."""
+    others = [model for model in by_price(models, grounds).models if model is not asked]
+    return Ranking([asked, *others], "the model asked for")
 
 
 def _room(model: Model, wanted: Wanted, input_tokens: int) -> int:
     """Return how many tokens the answer may have: what was asked for, as far as context and model allow."""
-    limits = [wanted.prompt.max_output_tokens, model.context_tokens - input_tokens]
-    return min([*limits, model.output_tokens] if model.output_tokens else limits)
+    # Comparisons instead of `min`: this runs for every model of every call.
+    room, left, most = wanted.prompt.max_output_tokens, model.context_tokens - input_tokens, model.output_tokens
+    if left < room:
+        room = left
+    return most if 0 < most < room else room
 
 
-def _reason(model: Model, wanted: Wanted, asked: Model | None, usable: Sequence[Model], away: Sequence[str]) -> str:
-    """Say in words why it is this model's turn."""
-    if model is asked:
-        return "the model asked for"
-    if model is not usable[0]:
-        return f"next in price after {usable[usable.index(model) - 1].name}"
-    if away:
-        return f"{', '.join(away)} cannot answer now"
-    if len(usable) == 1:
-        return "the only model that fits"
-    quality = f"{wanted.min_quality.name.lower()} quality" if wanted.min_quality else "the use case"
-    return f"the cheapest of {len(usable)} that fit {quality}"
+def _routes(
+    ranking: Ranking, usable: Sequence[Model], away: Sequence[str], wanted: Wanted, input_tokens: int
+) -> list[Route]:
+    """Say in words why it is each model's turn."""
+    routes, before = list[Route](), ""
+    for model in usable:
+        if before:
+            reason = f"next {ranking.then} after {before}"
+        elif away and model is not ranking.models[0]:
+            reason = f"{', '.join(away)} cannot answer now"
+        else:
+            reason = ranking.why
+        routes.append(Route(model, reason, _room(model, wanted, input_tokens)))
+        before = model.name
+    return routes

@@ -115,3 +115,9 @@ def test_answer_is_cut_to_what_context_and_model_allow() -> None:
     asked = replace(wanted(), prompt=Prompt([Message(Role.USER, "x" * 400)], max_output_tokens=5_000))
     assert plan(asked, BASIC).routes[0].max_output_tokens == 1_000 - 104
     assert plan(asked, replace(BASIC, output_tokens=300)).routes[0].max_output_tokens == 300
+
+
+def test_price_of_every_model_is_asked_for_the_same_question_and_the_longest_answer() -> None:
+    long = replace(wanted(), prompt=Prompt([Message(Role.USER, "x")], max_output_tokens=100_000))
+    dear_to_write = replace(CHEAP, name="models/writer", input_price_micros=0, output_price_micros=9_000_000)
+    assert names(plan(long, dear_to_write, replace(DEAR, output_price_micros=1))) == ["models/dear", "models/writer"]
