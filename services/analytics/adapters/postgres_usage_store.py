@@ -59,6 +59,9 @@ class PostgresUsageStore:
         """Sum up; the histograms come by a query of their own."""
         query = usage_queries.groups(interval, by, wanted, limit)
         async with _translated(), self._database.reading() as session:
+            if query.top_users:
+                users = await _rows(session, query.top_users, query.parameters)
+                query.parameters["top_users"] = [user for (user,) in users]
             found = await _sums(session, query)
             kept = _first(found, by, limit)
             for *keys, outcome, cache, kind, bucket, calls in await _rows(session, query.buckets, query.parameters):

@@ -107,11 +107,15 @@ _ADDS = {
 
 @dataclass(frozen=True, slots=True)
 class GroupQuery:
-    """Two queries with the same parameters: the sums of each group, and its calls per bucket."""
+    """Two queries with the same parameters: the sums of each group, and its calls per bucket.
+
+    With `top_users` there is a third one to be asked before: both others want its answer as `:top_users`.
+    """
 
     sums: str
     buckets: str
-    parameters: Mapping[str, Any]
+    parameters: dict[str, Any]
+    top_users: str = ""
 
 
 def groups(interval: Interval, by: Sequence[Dimension], wanted: UsageFilter, limit: int) -> GroupQuery:
@@ -120,6 +124,11 @@ def groups(interval: Interval, by: Sequence[Dimension], wanted: UsageFilter, lim
     first, last = whole_days(interval) if not by_user else (None, None)
     where, parameters = _where(wanted)
     parameters |= {"start": interval.start, "end": interval.end}
+    top_users, only = "", ""
+    if Dimension.USER in by:
+        # Users are too many to be sorted out later.
+        top_users, only = _top_users(where), " AND user_id = ANY(CAST(:top_users AS text[]))"
+        parameters["limit"] = limit
     if first is not None and last is not None:
         parameters |= {"first": first, "last": last, "first_time": _midnight(first), "last_time": _midnight(last)}
         # Two ranges of the index instead of one condition that it could not serve.
@@ -129,11 +138,6 @@ def groups(interval: Interval, by: Sequence[Dimension], wanted: UsageFilter, lim
             _records_part(by, f"record_time >= :last_time AND record_time < :end{where}"),
         ]
     else:
-        only = ""
-        if Dimension.USER in by:
-            # Users are too many to be sorted out later.
-            only = f" AND user_id IN ({_top_users(where)})"
-            parameters["limit"] = limit
         parts = [_records_part(by, f"record_time >= :start AND record_time < :end{where}{only}")]
     columns = "".join(f"k{place}, " for place in range(len(by))) + "outcome, cache"
     sums = ", ".join(f"sum({name})::bigint" for name in SUMS)
@@ -142,6 +146,7 @@ def groups(interval: Interval, by: Sequence[Dimension], wanted: UsageFilter, lim
         f"""SELECT {columns}, kind, bucket, sum(calls)::bigint FROM ({_union(one for _, one in parts)}) AS parts
         GROUP BY {columns}, kind, bucket""",
         parameters,
+        top_users,
     )
 
 

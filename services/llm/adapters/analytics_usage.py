@@ -21,7 +21,9 @@ class AnalyticsUsage:
 
     async def deliver(self, records: Sequence[bytes]) -> None:
         """Return once analytics has them all on disk."""
-        request = WriteUsageRecordsRequest.FromString(
-            b"".join(_FIELD + varint(len(record)) + record for record in records)
-        )
-        await self._stub.WriteUsageRecords(request, timeout=self._timeout)
+        await self._stub.WriteUsageRecords(request_of(records), timeout=self._timeout)
+
+
+def request_of(records: Sequence[bytes]) -> WriteUsageRecordsRequest:
+    """Return the request that holds the records."""
+    return WriteUsageRecordsRequest.FromString(b"".join(_FIELD + varint(len(record)) + record for record in records))

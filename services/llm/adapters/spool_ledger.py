@@ -100,6 +100,9 @@ class SpoolLedger:
 
     def record(self, record: UsageRecord) -> None:
         """Append one record; when this returns the kernel has it."""
+        if self._folder is None:
+            self._lose("closed")
+            return
         try:
             frame = framed(record, self._now_ns())
         except (ValueError, TypeError):

@@ -180,6 +180,33 @@ def test_what_no_message_can_hold_is_counted_and_told(
     assert "usage records are lost" in caplog.messages
 
 
+_CROWDED = """
+import resource, sys
+from pathlib import Path
+from services.llm.adapters.spool_ledger import SpoolLedger
+from services.llm.domain.usage import TokenUsage, UsageRecord
+with SpoolLedger(Path(sys.argv[1])) as spool:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3001, 100_000))
+    for number in range(1, 101):
+        spool.record(UsageRecord("chat", "m", "local", "u", "ok", TokenUsage(1), 1, 1.0, attempt=number))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+    spool.record(UsageRecord("chat", "m", "local", "u", "ok", TokenUsage(1), 1, 1.0, attempt=101))
+"""
+
+
+def test_a_disk_that_is_full_in_the_middle_of_a_record_loses_none_and_breaks_none(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", _CROWDED, str(tmp_path)], check=True, timeout=60, stderr=subprocess.DEVNULL)
+    with SpoolLedger(tmp_path) as heir:
+        assert [message.attempt for message in read_all(heir)] == list(range(1, 102))
+
+
+def test_a_record_after_the_end_is_told_as_lost(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with SpoolLedger(tmp_path) as spool:
+        pass
+    spool.record(FULL)
+    assert "usage records are lost" in caplog.messages
+
+
 def test_the_folder_of_a_process_that_left_is_adopted_and_removed_when_empty(
     spool: SpoolLedger, tmp_path: Path, clock: Clock
 ) -> None:
