@@ -114,6 +114,9 @@ def setup(service: str, level: str, otlp_endpoint: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(service))
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    # Lines say none of these, and finding them out takes a sixth of a line's time.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # how the standard library says to look for no callers
     for noisy in ("httpx2", "httpx", "openai", "botocore", "urllib3", "pymilvus"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     if not otlp_endpoint:
