@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 from services.llm.domain.embedding import Embedded, EmbeddingLimits
 from services.llm.domain.errors import FailureKind, PromptRefused, PromptTooLong, ProviderFailed
-from services.llm.domain.generation import Ended, FinishReason, Prompt, ProviderEvent, TextDelta
+from services.llm.domain.generation import Ended, FinishReason, Prompt, ProviderEvent, Role, TextDelta
 from services.llm.domain.model import Model
 from services.llm.domain.usage import TokenUsage, UsageRecord
 from tests.fakes.llm_scenario import DELTAS, USAGE, Scenario
@@ -41,6 +41,8 @@ class FakeProvider:
         self.prompts.append((model.name, prompt))
         if self.scenario in _BEFORE:
             raise _BEFORE[self.scenario]
+        if self.scenario is Scenario.REFUSES_TO_GO_ON and any(turn.role is Role.ASSISTANT for turn in prompt.messages):
+            raise PromptRefused("prefill_refused")
         try:
             if self.scenario is Scenario.SILENT:
                 await self._silence()

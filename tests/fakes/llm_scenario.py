@@ -16,6 +16,8 @@ class Scenario(Enum):
     REFUSED = "calls the request invalid, quoting the prompt"
     TOO_LONG = "finds the prompt too long"
     CUT = "is gone after the first token"
+    # Answers, but refuses to go on from words of the assistant.
+    REFUSES_TO_GO_ON = "refuses to go on"
     ERROR_INSIDE = "sends an error after the first token"
     MALFORMED = "sends garbage after the first token"
     UNFINISHED = "ends the stream without having finished"

@@ -1,162 +1,164 @@
-"""Generates text: asks one model after the other until one begins to answer, then streams what it says."""
+"""Generates text: from the cache where the same was answered before, from one running call where it is asked just now,
+from the models otherwise.
+"""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from services.llm.application.ports import Clock, ModelSource, TextProvider, UsageLedger
-from services.llm.domain import errors, routing
-from services.llm.domain.errors import FailureKind, PromptRefused, PromptTooLong, ProviderFailed
-from services.llm.domain.generation import Ended, Finished, GenerationEvent, Started, TextDelta, Wanted
-from services.llm.domain.health import HealthBook
-from services.llm.domain.routing import Plan, Route
-from services.llm.domain.usage import (
-    TokenUsage,
-    UsageRecord,
-    cost_micros,
-    estimate_conversation,
-    estimate_tokens,
+from services.llm.application.answer_run import Surroundings
+from services.llm.application.ask_models import AskModels
+from services.llm.application.ports import AnswerCache
+from services.llm.domain import errors
+from services.llm.domain.answer_cache import Question, is_worth_keeping, question_of
+from services.llm.domain.generation import (
+    Answer,
+    CacheOutcome,
+    CacheUse,
+    Continued,
+    Finished,
+    GenerationEvent,
+    Privacy,
+    Restarted,
+    Started,
+    TextDelta,
+    ToolCall,
+    Wanted,
 )
+from services.llm.domain.prompt_check import contradiction
+from services.llm.domain.usage import UsageRecord
 
-PREFERRED_PROVIDER = "PREFERRED_PROVIDER"
-
-
-@dataclass(slots=True)
-class _Attempt:
-    """What one model did with the prompt, as far as it came."""
-
-    route: Route
-    wanted: Wanted
-    degraded: tuple[str, ...]
-    started_at: float
-    first_token_at: float = 0.0
-    output_tokens: int = 0
-    ended: Ended | None = None
-    outcome: str = "left"
-
-    def usage(self) -> TokenUsage:
-        """Return what the provider counted, or an estimate; of an answer without a token nothing is charged."""
-        if self.ended is not None and self.ended.usage is not None:
-            return self.ended.usage
-        if self.ended is None and not self.first_token_at:
-            return TokenUsage(0, 0, estimated=True)
-        texts = (message.text for message in self.wanted.prompt.messages)
-        return TokenUsage(estimate_conversation(texts), self.output_tokens, estimated=True)
-
-    def record(self, now: float) -> UsageRecord:
-        """Return the attempt's record."""
-        usage = self.usage()
-        return UsageRecord(
-            operation="chat",
-            model=self.route.model.name,
-            provider=self.route.model.provider,
-            use_case=self.wanted.use_case,
-            outcome=self.outcome,
-            usage=usage,
-            cost_micros=cost_micros(self.route.model, usage),
-            seconds=now - self.started_at,
-            first_token_seconds=self.first_token_at - self.started_at if self.first_token_at else 0.0,
-            route_reason=self.route.reason,
-            degraded=self.degraded,
-        )
+# Characters of a replayed delta: about what models send at once, so that a page looks the same.
+_REPLAYED = 48
 
 
 class GenerateText:
-    """Streams an answer from the model that policy and health choose."""
+    """Streams an answer."""
 
-    def __init__(
-        self,
-        models: ModelSource,
-        providers: Mapping[str, TextProvider],
-        health: HealthBook,
-        ledger: UsageLedger,
-        clock: Clock,
-    ) -> None:
-        """Take the models, who runs them by provider name, and what is known about them."""
-        self._models = models
-        self._providers = providers
-        self._health = health
-        self._ledger = ledger
-        self._clock = clock
+    def __init__(self, around: Surroundings, cache: AnswerCache) -> None:
+        """Take everything asking a model takes, and the answers given before."""
+        self._a = around
+        self._ask = AskModels(around)
+        self._cache = cache
 
     async def __call__(self, wanted: Wanted) -> AsyncGenerator[GenerationEvent, None]:
-        """Yield `Started`, deltas, `Finished`. A failure before the first token moves on to the next model."""
-        now = self._clock()
-        plan = routing.plan(wanted, self._models.configured(), lambda model: self._health.of(model, now))
-        tried: list[tuple[Route, Exception]] = []
-        for route in plan.routes:
-            if tried and not _worth_trying(route, tried[-1]):
-                continue
-            begun = False
-            try:
-                async with aclosing(self._ask(route, wanted, plan, bool(tried))) as events:
-                    async for event in events:
-                        begun = True
-                        yield event
-                return
-            except (ProviderFailed, PromptTooLong) as failure:
-                if begun:
-                    raise errors.answer_cut_off(route.model.name, str(failure)) from None
-                tried.append((route, failure))
-        raise self._gave_up(wanted, tried)
-
-    async def _ask(
-        self, route: Route, wanted: Wanted, plan: Plan, fell_back: bool
-    ) -> AsyncGenerator[GenerationEvent, None]:
-        """Stream one model's answer, and note what it came to for health and ledger, whoever ends it."""
-        degraded = (PREFERRED_PROVIDER,) if plan.degraded or fell_back else ()
-        attempt = _Attempt(route, wanted, degraded, self._clock())
-        try:
-            async with aclosing(self._answer(attempt)) as events:
-                async for event in events:
+        """Yield `Started` first and `Finished` last; see `AskModels` for what comes between."""
+        self._check(wanted)
+        question = self._question(wanted)
+        if question is None:
+            events = self._ask(wanted)
+        else:
+            started = self._a.clock()
+            found = await self._cache.find(question)
+            if found is not None:
+                for event in self._replayed(wanted, *found, started):
                     yield event
-        except ProviderFailed as failure:
-            attempt.outcome = failure.kind.value
-            self._health.failed(route.model, failure.kind, self._clock(), failure.retry_after)
-            raise
-        except PromptTooLong:
-            attempt.outcome = "too long"
-            raise
-        except PromptRefused as refused:
-            attempt.outcome = "refused"
-            raise errors.provider_refused(route.model.name, refused.code) from None
-        finally:
-            self._ledger.record(attempt.record(self._clock()))
-
-    async def _answer(self, attempt: _Attempt) -> AsyncGenerator[GenerationEvent, None]:
-        """Put the provider's events into ours: nothing is said before the provider has said something."""
-        route, wanted = attempt.route, attempt.wanted
-        prompt = replace(wanted.prompt, max_output_tokens=route.max_output_tokens)
-        provider = self._providers[route.model.provider]
-        started = Started(wanted.model, route.model, route.reason)
-        async with aclosing(provider.generate(route.model, prompt)) as events:
+                return
+            events = self._kept(wanted, question)
+        async with aclosing(events):
             async for event in events:
-                if not attempt.first_token_at:
-                    attempt.first_token_at = self._clock()
-                    yield started
-                if isinstance(event, Ended):
-                    attempt.ended = event
-                    break
-                if isinstance(event, TextDelta):
-                    attempt.output_tokens += estimate_tokens(event.text)
                 yield event
-        if attempt.ended is None:
-            raise ProviderFailed(FailureKind.BROKEN)
-        attempt.outcome = "ok"
-        self._health.succeeded(route.model)
-        yield Finished(attempt.ended.reason, attempt.usage(), attempt.degraded)
 
-    def _gave_up(self, wanted: Wanted, tried: list[tuple[Route, Exception]]) -> Exception:
-        """Return the error that fits what was tried."""
-        if all(isinstance(failure, PromptTooLong) for _, failure in tried):
-            tokens = estimate_conversation(message.text for message in wanted.prompt.messages)
-            return errors.context_too_long(tokens, max(route.model.context_tokens for route, _ in tried))
-        now = self._clock()
-        rests = [self._health.of(route.model, now).retry_after for route, _ in tried]
-        return errors.provider_unavailable([(route.model.name, f"was {why}") for route, why in tried], min(rests))
+    def _check(self, wanted: Wanted) -> None:
+        """Refuse what contradicts itself before it costs anything."""
+        prompt = wanted.prompt
+        problem = contradiction(prompt) or self._a.shapes.refusal(prompt.response_format, prompt.tools)
+        if problem is not None:
+            raise errors.prompt_invalid(*problem)
+
+    def _question(self, wanted: Wanted) -> Question | None:
+        if wanted.cache_use is CacheUse.OFF:
+            return None
+        table = self._a.models.configured()
+        personal = wanted.privacy is Privacy.PERSONAL
+        if wanted.privacy is Privacy.BY_CONTENT:
+            personal = self._a.redaction.is_personal(wanted.prompt)
+        return question_of(wanted, str(table.version), table.policy(wanted.use_case), personal)
+
+    async def _kept(self, wanted: Wanted, question: Question) -> AsyncGenerator[GenerationEvent, None]:
+        """Ask the models, and keep an answer that ended well. Incomplete ones are never kept."""
+        gathered = Gathered()
+        async with aclosing(self._ask(wanted)) as events:
+            async for event in events:
+                if isinstance(event, Finished):
+                    event = replace(event, cache=CacheOutcome.MISS)
+                    gathered.add(event)
+                    if is_worth_keeping(answer := gathered.answer()):
+                        await self._cache.store(question, answer)
+                else:
+                    gathered.add(event)
+                yield event
+
+    def _replayed(self, wanted: Wanted, answer: Answer, outcome: CacheOutcome, started: float) -> list[GenerationEvent]:
+        """Return an answer given before as the stream it would be, and note that it was given again."""
+        finished = replace(answer.finished, cost_micros=0, cache=outcome, degraded=(), attempts=0)
+        self._a.ledger.record(self._hit(wanted, answer, outcome, started))
+        text = answer.text
+        return [
+            replace(
+                answer.started, requested_model=wanted.model, route_reason=f"answered before ({outcome.name.lower()})"
+            ),
+            *(TextDelta(text[at : at + _REPLAYED]) for at in range(0, len(text), _REPLAYED)),
+            *answer.tool_calls,
+            finished,
+        ]
+
+    def _hit(self, wanted: Wanted, answer: Answer, outcome: CacheOutcome, started: float) -> UsageRecord:
+        seconds = self._a.clock() - started
+        return UsageRecord(
+            operation="chat",
+            model=answer.started.model.name,
+            provider=answer.started.model.provider,
+            use_case=wanted.use_case,
+            outcome="ok",
+            usage=answer.finished.usage,
+            cost_micros=0,
+            seconds=seconds,
+            first_token_seconds=seconds,
+            route_reason="cache",
+            tenant=wanted.tenant,
+            user=wanted.user,
+            api_key=wanted.api_key,
+            prompt_version=wanted.prompt_version,
+            cache=outcome.name.lower(),
+            saved_micros=answer.finished.cost_micros,
+            streamed=wanted.stream,
+        )
 
 
-def _worth_trying(route: Route, last: tuple[Route, Exception]) -> bool:
-    """Return whether another model can do better: what was too long for one needs a larger one."""
-    failed, failure = last
-    return not isinstance(failure, PromptTooLong) or route.model.context_tokens > failed.model.context_tokens
+class Gathered:
+    """An answer put together from its events."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._started: Started | None = None
+        self._finished: Finished | None = None
+        self._text: list[str] = []
+        self._calls: list[ToolCall] = []
+
+    def add(self, event: GenerationEvent) -> None:
+        """Take one event in."""
+        if isinstance(event, TextDelta):
+            self._text.append(event.text)
+        elif isinstance(event, Finished):
+            self._finished = event
+        elif isinstance(event, Started):
+            self._started = event
+        elif isinstance(event, ToolCall):
+            self._calls.append(event)
+        else:
+            self._moved_on(event)
+
+    def answer(self) -> Answer:
+        """Return the whole answer; to be asked once it has ended."""
+        assert self._started is not None
+        assert self._finished is not None
+        return Answer(self._started, self._finished, "".join(self._text), tuple(self._calls))
+
+    def _moved_on(self, event: Continued | Restarted) -> None:
+        """Note that another model answers; one that begins anew makes void what was said."""
+        if isinstance(event, Restarted):
+            self._text.clear()
+            self._calls.clear()
+        if self._started is not None:
+            self._started = replace(self._started, model=event.model)

@@ -7,7 +7,16 @@ from services.llm.domain.answer_cache import Question
 from services.llm.domain.api_key import KeyHolder
 from services.llm.domain.budget import Amount, Reservation, Scope
 from services.llm.domain.embedding import Embedded, EmbeddingLimits
-from services.llm.domain.generation import Answer, CacheOutcome, Priority, Prompt, ProviderEvent
+from services.llm.domain.generation import (
+    Answer,
+    CacheOutcome,
+    Priority,
+    Prompt,
+    ProviderEvent,
+    ResponseFormat,
+    Tool,
+    ToolCall,
+)
 from services.llm.domain.model import Model, ModelTable
 from services.llm.domain.usage import UsageRecord
 
@@ -151,4 +160,44 @@ class ApiKeys(Protocol):
 
     def find(self, secret: str) -> KeyHolder | None:
         """Return whom the key stands for, None when it is unknown, revoked or expired. No I/O; constant time."""
+        ...
+
+
+class Restorer(Protocol):
+    """Puts back what was redacted, in an answer that comes in pieces."""
+
+    def feed(self, text: str) -> str:
+        """Return what may be passed on; a stand-in that is cut in two is held back until its other half comes."""
+        ...
+
+    def end(self) -> str:
+        """Return what is still held back."""
+        ...
+
+    def call(self, call: ToolCall) -> ToolCall:
+        """Return a whole tool call with everything put back."""
+        ...
+
+
+class Redaction(Protocol):
+    """Takes personal data out of what leaves for somebody else's machine."""
+
+    def redact(self, prompt: Prompt) -> tuple[Prompt, Restorer | None]:
+        """Return the prompt with stand-ins, and what puts the originals back; None when nothing was found."""
+        ...
+
+    def is_personal(self, prompt: Prompt) -> bool:
+        """Return whether a prompt holds personal data, so that its answer is for nobody else."""
+        ...
+
+
+class ShapeChecker(Protocol):
+    """Checks answers against the shape that was asked for."""
+
+    def refusal(self, wanted: ResponseFormat, tools: Sequence[Tool]) -> tuple[str, str] | None:
+        """Return (field, problem) of a schema that is none, or None."""
+        ...
+
+    def problem(self, wanted: ResponseFormat, text: str) -> str | None:
+        """Return what is wrong with a whole answer, in a few words without its content; None when it fits."""
         ...

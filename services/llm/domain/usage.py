@@ -70,6 +70,19 @@ class UsageRecord:
     chunks: int = 0
 
 
+def added(one: TokenUsage, other: TokenUsage) -> TokenUsage:
+    """Return what two calls took together."""
+    return TokenUsage(
+        one.input_tokens + other.input_tokens,
+        one.output_tokens + other.output_tokens,
+        one.estimated or other.estimated,
+        one.cached_input_tokens + other.cached_input_tokens,
+        one.cache_write_tokens + other.cache_write_tokens,
+        one.cache_write_1h_tokens + other.cache_write_1h_tokens,
+        one.reasoning_tokens + other.reasoning_tokens,
+    )
+
+
 def estimate_tokens(text: str) -> int:
     """Return about how many tokens a text is."""
     return (len(text.encode()) + _BYTES_PER_TOKEN - 1) // _BYTES_PER_TOKEN

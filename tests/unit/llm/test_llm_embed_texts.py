@@ -138,7 +138,7 @@ async def test_models_are_listed_best_first_and_vectors_last() -> None:
 
 async def test_probes_notice_that_a_provider_leaves_and_comes_back() -> None:
     provider, health = FakeProvider(Scenario.FORBIDDEN), HealthBook()
-    probing = asyncio.ensure_future(ProbeProviders({"local": provider}, health)())
+    probing = asyncio.ensure_future(ProbeProviders({"local": provider}, health, lambda: 0.0)())
     await provider.probed_once.wait()
     assert health.is_down("local")
     provider.scenario = Scenario.ANSWER

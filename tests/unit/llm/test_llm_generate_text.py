@@ -2,16 +2,20 @@
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
+from services.llm.application.complete_text import CompleteText
 from services.llm.application.generate_text import GenerateText
 from services.llm.domain.generation import (
+    Continued,
     Finished,
     FinishReason,
     GenerationEvent,
     Message,
     Prompt,
+    Restarted,
     Role,
     Started,
     TextDelta,
@@ -24,6 +28,7 @@ from services.runtime.errors import Invalid, Unavailable
 from tests.fakes.llm_models import BASIC, CHEAP, DEAR, FixedModels
 from tests.fakes.llm_provider import FakeLedger, FakeProvider
 from tests.fakes.llm_scenario import Scenario
+from tests.fakes.llm_surroundings import FakeAnswerCache, surroundings
 
 WANTED = Wanted(Prompt([Message(Role.USER, "Tell me about tea.")]), min_quality=Quality.STANDARD)
 
@@ -37,7 +42,8 @@ class House:
         self.first, self.second = FakeProvider(first, timeout=0.05), FakeProvider(second, timeout=0.05)
         self.ledger, self.health, self.now = FakeLedger(), HealthBook(), 100.0
         providers = {"openai": self.first, "bedrock": self.second, "local": self.first}
-        self.generate = GenerateText(FixedModels(*models), providers, self.health, self.ledger, lambda: self.now)
+        around = surroundings(FixedModels(*models), providers, self.health, self.ledger, lambda: self.now)
+        self.generate = GenerateText(around, FakeAnswerCache())
 
     async def events(self, wanted: Wanted = WANTED) -> list[GenerationEvent]:
         async with aclosing(self.generate(wanted)) as events:
@@ -49,7 +55,7 @@ async def test_answer_begins_with_its_model_and_ends_with_usage() -> None:
     assert events[1:] == [
         TextDelta("Warm "),
         TextDelta("tea"),
-        Finished(FinishReason.STOP, TokenUsage(7, 2), ()),
+        Finished(FinishReason.STOP, TokenUsage(7, 2), (), cost_micros=2),
     ]
     assert isinstance(events[0], Started)
     assert events[0].model is CHEAP
@@ -70,14 +76,48 @@ async def test_failure_before_the_first_token_is_invisible_but_marked(failure: S
 
 
 @pytest.mark.parametrize("failure", [Scenario.CUT, Scenario.STALLED])
-async def test_failure_after_the_first_token_is_a_typed_error_and_never_a_second_answer(failure: Scenario) -> None:
-    house, said = House(failure), []
+async def test_failure_after_the_first_token_goes_on_with_another_model_and_says_nothing_twice(
+    failure: Scenario,
+) -> None:
+    house = House(failure)
+    events = await house.events()
+    assert events[1:3] == [TextDelta("Warm "), Continued(2, DEAR, events[2].reason)]  # type: ignore[union-attr]
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "Warm tea"
+    asked = house.second.prompts[0][1].messages
+    assert [turn.role for turn in asked] == [Role.USER, Role.ASSISTANT, Role.USER]
+    assert asked[1].text == "Warm "
+    finished = events[-1]
+    assert isinstance(finished, Finished)
+    assert (finished.degraded, finished.attempts) == (("PREFERRED_PROVIDER", "RECOVERED"), 2)
+
+
+async def test_answer_that_nobody_can_go_on_with_is_a_typed_error() -> None:
+    house, said = House(Scenario.CUT, Scenario.BROKEN), []
     with pytest.raises(Unavailable) as caught:
         async for event in house.generate(WANTED):
             said.append(event)
     assert caught.value.reason == "PROVIDER_UNAVAILABLE"
     assert said[1:] == [TextDelta("Warm ")]
-    assert house.second.prompts == []
+
+
+async def test_caller_that_accepts_it_is_told_to_begin_anew_when_going_on_is_refused() -> None:
+    house = House(Scenario.CUT, Scenario.REFUSES_TO_GO_ON)
+    events = await house.events(replace(WANTED, accepts_restart=True))
+    restarted = next(event for event in events if isinstance(event, Restarted))
+    assert (restarted.model, restarted.discard_bytes) == (DEAR, len("Warm "))
+    after = events[events.index(restarted) :]
+    assert "".join(event.text for event in after if isinstance(event, TextDelta)) == "Warm tea"
+
+
+async def test_caller_that_does_not_accept_it_never_hears_a_second_beginning() -> None:
+    with pytest.raises(Unavailable):
+        await House(Scenario.CUT, Scenario.REFUSES_TO_GO_ON).events()
+
+
+async def test_whole_answers_are_begun_anew_unseen() -> None:
+    house = House(Scenario.CUT, Scenario.REFUSES_TO_GO_ON)
+    answer = await CompleteText(house.generate)(WANTED)
+    assert (answer.text, answer.started.model) == ("Warm tea", DEAR)
 
 
 async def test_everybody_failing_is_unavailable_and_says_how() -> None:
@@ -110,7 +150,7 @@ async def test_model_that_failed_is_not_asked_while_it_rests() -> None:
     assert finished.degraded == ("PREFERRED_PROVIDER",)
     house.now += 8
     house.first.scenario = Scenario.ANSWER
-    assert (await house.events())[-1] == Finished(FinishReason.STOP, TokenUsage(7, 2), ())
+    assert (await house.events())[-1] == Finished(FinishReason.STOP, TokenUsage(7, 2), (), cost_micros=2)
 
 
 async def test_uncounted_answer_has_estimated_usage() -> None:

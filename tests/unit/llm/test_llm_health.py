@@ -3,7 +3,7 @@
 import pytest
 
 from services.llm.domain.errors import FailureKind
-from services.llm.domain.health import LONGEST_REST, HealthBook, rest_after
+from services.llm.domain.health import LONGEST_REST, HealthBook, HealthNews, rest_after
 from tests.fakes.llm_models import BASIC, CHEAP
 
 
@@ -35,15 +35,56 @@ def test_success_forgets_what_was() -> None:
     assert book.of(BASIC, 1.0).usable
 
 
-def test_provider_that_says_when_to_come_back_is_heard_up_to_a_minute() -> None:
+def test_provider_that_says_when_to_come_back_is_never_asked_any_sooner() -> None:
     assert failed(FailureKind.THROTTLED, retry_after=7.0).of(BASIC, 1.0).retry_after == 6.0
-    assert rest_after(FailureKind.THROTTLED, 1, 3600.0) == LONGEST_REST
+    assert failed(FailureKind.THROTTLED, retry_after=600.0).of(BASIC, 599.0).usable is False
+    longer = failed(FailureKind.THROTTLED, retry_after=7.0)
+    longer.failed(BASIC, FailureKind.THROTTLED, 1.0, 30.0)
+    assert longer.of(BASIC, 1.0).retry_after == 30.0
+
+
+def test_rest_that_is_over_lets_one_call_through_until_it_has_said_something() -> None:
+    book = failed(FailureKind.TIMED_OUT)
+    assert not book.begin(BASIC, 4.0)
+    assert book.begin(BASIC, 5.1)
+    assert not book.begin(BASIC, 5.2)
+    assert book.of(BASIC, 5.2).why == "is tried out after being timed out"
+    book.release(BASIC)
+    assert book.begin(BASIC, 5.3)
+    book.succeeded(BASIC)
+    assert book.begin(BASIC, 5.4)
+    assert book.begin(BASIC, 5.5)
+
+
+def test_trial_that_never_ends_does_not_keep_others_out_for_ever() -> None:
+    book = failed(FailureKind.TIMED_OUT)
+    assert book.begin(BASIC, 5.1)
+    assert book.begin(BASIC, 36.0)
+
+
+def test_replicas_hear_of_breakers_that_open_and_close() -> None:
+    news: list[HealthNews] = []
+    here, there = HealthBook(news.append), HealthBook()
+    here.failed(BASIC, FailureKind.TIMED_OUT, 0.0)
+    there.hear(news[-1], 1000.0)
+    assert there.of(BASIC, 1001.0).retry_after == 4.0
+    here.succeeded(BASIC)
+    there.hear(news[-1], 1002.0)
+    assert there.of(BASIC, 1002.0).usable
+
+
+def test_provider_with_a_resting_model_is_looked_after() -> None:
+    book = failed(FailureKind.UNREACHABLE)
+    assert book.is_troubled("local", 0.5)
+    assert not book.is_troubled("local", 1.5)
+    assert not book.is_troubled("openai", 0.5)
 
 
 @pytest.mark.parametrize(
     ("kind", "failures", "rest"),
     [
-        (FailureKind.UNREACHABLE, 9, 1.0),
+        (FailureKind.UNREACHABLE, 1, 1.0),
+        (FailureKind.UNREACHABLE, 3, 4.0),
         (FailureKind.FORBIDDEN, 1, LONGEST_REST),
         (FailureKind.GONE, 1, LONGEST_REST),
         (FailureKind.TIMED_OUT, 1, 5.0),

@@ -1,0 +1,169 @@
+"""Personal data in prompts: found by pattern and check digit, replaced by stand-ins, put back in the answer.
+
+What is replaced: e-mail addresses, telephone numbers, payment cards (Luhn), IBANs (ISO 7064 mod 97), lines of
+addresses and secrets that look like keys. The same value gets the same stand-in: the model can still tell two apart.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from services.llm.domain.generation import Message, Prompt, Role, ToolCall
+
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![\w-])")
+_IBAN = re.compile(
+    r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]{4}){2,7}(?:[ -]?[A-Za-z0-9]{1,3})?(?![A-Za-z0-9])"
+)
+_CARD = re.compile(r"(?<![\d.,-])\d(?:[ -]?\d){12,18}(?![\d])")
+# Numbers people are called at: with a plus, a leading zero or brackets, or in the grouped form of North America.
+_PHONE = re.compile(
+    r"(?<![\w.,/-])(?:\+\d{1,3}[ ./-]?(?:\(0\)[ ]?)?(?:\(?\d{1,5}\)?[ ./-]?){1,6}\d{2,5}"
+    r"|\(?0\d{1,5}\)?[ ./-]?\d{2,5}(?:[ ./-]?\d{2,5}){1,4}"
+    r"|\(\d{3}\)[ ]?\d{3}[ .-]\d{4}"
+    r"|\d{3}[ .-]\d{3}[ .-]\d{4})(?![\w])"
+)
+_KEY = re.compile(r"(?<![\w-])(?:sk|ak|pk|ghp|xox[bp]|AKIA)[-_]?[A-Za-z0-9_-]{16,}(?![\w-])")
+_WAYS = (
+    "street|st|avenue|ave|road|rd|lane|ln|drive|dr|boulevard|blvd|court|ct|way|place|pl|square|sq|terrace|close|crescent|"
+    "parkway|pkwy|highway|hwy"
+)
+_ADDRESS = re.compile(
+    rf"(?<![\w])(?:flat |apt\.? |unit )?\d{{1,5}}[A-Za-z]?,? (?:[A-Z][\w'.-]*\.? ){{1,4}}(?:{_WAYS})\b\.?"
+    r"(?:,? (?:apt|apartment|suite|unit|flat|#)\.? ?\w{1,6})?"
+    r"|(?<![\w])[A-ZÄÖÜ][\wäöüß-]*(?:straße|strasse|str\.|weg|platz|gasse|allee) \d{1,4}[a-z]?\b"
+    r"|(?<![\w])\d{1,4},? (?:rue|avenue|boulevard|place|chemin) (?:[\w'’-]+ ?){1,5}"
+    r"|(?<![\w])(?:calle|via|rua) (?:[\w'’-]+ ){1,5}\d{1,4}\b",
+    re.IGNORECASE,
+)
+# A cheap look before the dear one: nothing personal is without one of these.
+_HINT = re.compile(r"[@\d]|sk-|ak-|pk-|ghp|xox|AKIA")
+_STAND_IN = re.compile(r"\[(?:EMAIL|PHONE|CARD|IBAN|ADDRESS|SECRET)_\d+\]")
+_LONGEST_STAND_IN = 16
+
+
+def _luhn(digits: str) -> bool:
+    total = 0
+    for index, digit in enumerate(reversed(digits)):
+        value = int(digit) * (2 if index % 2 else 1)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
+
+
+def _is_card(text: str) -> bool:
+    digits = re.sub(r"\D", "", text)
+    return 13 <= len(digits) <= 19 and len(set(digits)) > 1 and _luhn(digits)
+
+
+def _is_iban(text: str) -> bool:
+    plain = re.sub(r"[ -]", "", text).upper()
+    if not 15 <= len(plain) <= 34:
+        return False
+    turned = plain[4:] + plain[:4]
+    return int("".join(str(int(character, 36)) for character in turned)) % 97 == 1
+
+
+def _is_phone(text: str) -> bool:
+    return 8 <= sum(character.isdigit() for character in text) <= 15
+
+
+def _always(text: str) -> bool:
+    return True
+
+
+# In this order: what was replaced already is not looked at again.
+_KINDS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
+    ("SECRET", _KEY, _always),
+    ("EMAIL", _EMAIL, _always),
+    ("IBAN", _IBAN, _is_iban),
+    ("CARD", _CARD, _is_card),
+    ("PHONE", _PHONE, _is_phone),
+    ("ADDRESS", _ADDRESS, _always),
+)
+
+
+class StandIns:
+    """What was replaced in one prompt."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.originals: dict[str, str] = {}
+        self._names: dict[tuple[str, str], str] = {}
+
+    def redact(self, text: str) -> str:
+        """Return a text with stand-ins."""
+        if not _HINT.search(text):
+            return text
+        for kind, pattern, holds in _KINDS:
+
+            def stand_in(found: re.Match[str], kind: str = kind, holds: Callable[[str], bool] = holds) -> str:
+                return self._name(kind, found[0]) if holds(found[0]) else found[0]
+
+            text = pattern.sub(stand_in, text)
+        return text
+
+    def _name(self, kind: str, value: str) -> str:
+        name = self._names.get((kind, value))
+        if name is None:
+            name = f"[{kind}_{len(self._names) + 1}]"
+            self._names[(kind, value)] = name
+            self.originals[name] = value
+        return name
+
+
+@dataclass(slots=True)
+class Restored:
+    """Puts originals back into an answer that comes in pieces."""
+
+    originals: dict[str, str]
+    held: str = ""
+
+    def feed(self, text: str) -> str:
+        """Return what may be passed on; a stand-in that is cut in two waits for its other half."""
+        text = self.held + text
+        opened = text.rfind("[")
+        waits = opened >= 0 and len(text) - opened < _LONGEST_STAND_IN and "]" not in text[opened:]
+        self.held = text[opened:] if waits else ""
+        return self._whole(text[:opened] if waits else text)
+
+    def end(self) -> str:
+        """Return what is still held back."""
+        rest, self.held = self._whole(self.held), ""
+        return rest
+
+    def call(self, call: ToolCall) -> ToolCall:
+        """Return a whole tool call with everything put back. Originals hold no quotes: arguments stay JSON."""
+        return replace(call, arguments=self._whole(call.arguments))
+
+    def _whole(self, text: str) -> str:
+        return _STAND_IN.sub(lambda found: self.originals.get(found[0], found[0]), text) if "[" in text else text
+
+
+class PatternRedaction:
+    """A `Redaction`: what the patterns find never leaves. An error on the way stops the call, it is not let through."""
+
+    def redact(self, prompt: Prompt) -> tuple[Prompt, Restored | None]:
+        """Return the prompt with stand-ins, and what puts the originals back; None when nothing was found."""
+        if not any(_needs_a_look(message) for message in prompt.messages):
+            return prompt, None
+        stand_ins = StandIns()
+        messages = [_redacted(message, stand_ins) for message in prompt.messages]
+        if not stand_ins.originals:
+            return prompt, None
+        return replace(prompt, messages=messages), Restored(stand_ins.originals)
+
+    def is_personal(self, prompt: Prompt) -> bool:
+        """Return whether a turn of the user holds personal data; the shop's own instructions may name its address."""
+        stand_ins = StandIns()
+        for message in prompt.messages:
+            if message.role in (Role.USER, Role.TOOL):
+                stand_ins.redact(message.text)
+        return bool(stand_ins.originals)
+
+
+def _needs_a_look(message: Message) -> bool:
+    return _HINT.search(message.text) is not None or bool(message.tool_calls)
+
+
+def _redacted(message: Message, stand_ins: StandIns) -> Message:
+    calls = [replace(call, arguments=stand_ins.redact(call.arguments)) for call in message.tool_calls]
+    return replace(message, text=stand_ins.redact(message.text), tool_calls=calls)

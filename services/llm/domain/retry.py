@@ -1,0 +1,33 @@
+"""When a call may be sent to the same model once more: seldom, after a random pause, and never as a storm.
+
+The budget is Finagle's and Envoy's: retries are paid from a share of the calls themselves, so that a total outage makes
+a tenth more calls and not a multiple. The pause is full jitter as AWS's builders' library describes it.
+"""
+
+from services.llm.domain.errors import FailureKind
+
+_SHARE = 0.1
+_MOST = 10.0
+# Seconds: the pause is drawn between nothing and this.
+LONGEST_PAUSE = 0.25
+# Failures of the moment; the others are the same in a quarter of a second.
+_WORTH_IT = (FailureKind.BROKEN, FailureKind.UNREACHABLE)
+
+
+class RetryBudget:
+    """Counts what retries are allowed."""
+
+    def __init__(self) -> None:
+        """Start with a few, so that the first calls of a process may fail too."""
+        self._left = _MOST / 2
+
+    def earn(self) -> None:
+        """Note a call."""
+        self._left = min(_MOST, self._left + _SHARE)
+
+    def spend(self, kind: FailureKind) -> bool:
+        """Take one retry out, if the failure is worth it and there is one."""
+        if kind not in _WORTH_IT or self._left < 1.0:
+            return False
+        self._left -= 1.0
+        return True
