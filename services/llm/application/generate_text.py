@@ -9,6 +9,7 @@ from dataclasses import replace
 from services.llm.application.answer_run import Surroundings
 from services.llm.application.ask_models import AskModels
 from services.llm.application.ports import AnswerCache
+from services.llm.application.single_flight import Flights
 from services.llm.domain import errors
 from services.llm.domain.answer_cache import Question, is_worth_keeping, question_of
 from services.llm.domain.generation import (
@@ -35,11 +36,12 @@ _REPLAYED = 48
 class GenerateText:
     """Streams an answer."""
 
-    def __init__(self, around: Surroundings, cache: AnswerCache) -> None:
-        """Take everything asking a model takes, and the answers given before."""
+    def __init__(self, around: Surroundings, cache: AnswerCache, flights: Flights | None = None) -> None:
+        """Take everything asking a model takes, the answers given before, and those on their way."""
         self._a = around
         self._ask = AskModels(around)
         self._cache = cache
+        self._flights = flights or Flights()
 
     async def __call__(self, wanted: Wanted) -> AsyncGenerator[GenerationEvent, None]:
         """Yield `Started` first and `Finished` last; see `AskModels` for what comes between."""
@@ -54,7 +56,7 @@ class GenerateText:
                 for event in self._replayed(wanted, *found, started):
                     yield event
                 return
-            events = self._kept(wanted, question)
+            events = self._shared(wanted, question, started)
         async with aclosing(events):
             async for event in events:
                 yield event
@@ -74,6 +76,21 @@ class GenerateText:
         if wanted.privacy is Privacy.BY_CONTENT:
             personal = self._a.redaction.is_personal(wanted.prompt)
         return question_of(wanted, str(table.version), table.policy(wanted.use_case), personal)
+
+    async def _shared(
+        self, wanted: Wanted, question: Question, started: float
+    ) -> AsyncGenerator[GenerationEvent, None]:
+        """Ask, or listen to whoever asks the same just now. Listeners pay nothing."""
+        listens = self._flights.is_flying(question.exact)
+        gathered = Gathered()
+        async with aclosing(self._flights.join(question.exact, lambda: self._kept(wanted, question))) as events:
+            async for event in events:
+                if listens:
+                    gathered.add(event)
+                    if isinstance(event, Finished):
+                        self._a.ledger.record(self._hit(wanted, gathered.answer(), CacheOutcome.SHARED, started))
+                        event = replace(event, cost_micros=0, cache=CacheOutcome.SHARED)
+                yield event
 
     async def _kept(self, wanted: Wanted, question: Question) -> AsyncGenerator[GenerationEvent, None]:
         """Ask the models, and keep an answer that ended well. Incomplete ones are never kept."""

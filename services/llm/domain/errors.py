@@ -53,6 +53,14 @@ class PromptTooLong(Exception):
         super().__init__("given too long a prompt")
 
 
+class FlightEnded(Unavailable):
+    """The call that many waited for was stopped before its end."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__("PROVIDER_UNAVAILABLE", "The call was stopped before its end.")
+
+
 def model_not_found(name: str) -> AisleError:
     """Return the refusal of a model that is not configured."""
     violation = FieldViolation("model", "names no configured model")
