@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from services.llm.domain.model import Kind, Model, ModelTable, Policy, Quality
+from services.llm.domain.pricing import Price, Rates
 
 BASIC = Model(
     name="models/small",
@@ -12,8 +13,7 @@ BASIC = Model(
     kind=Kind.TEXT,
     quality=Quality.BASIC,
     context_tokens=1_000,
-    input_price_micros=0,
-    output_price_micros=0,
+    price=Price(Rates()),
 )
 CHEAP = replace(
     BASIC,
@@ -21,11 +21,12 @@ CHEAP = replace(
     provider="openai",
     quality=Quality.STANDARD,
     context_tokens=8_000,
-    input_price_micros=100_000,
-    output_price_micros=500_000,
+    price=Price(Rates(100_000, 500_000)),
 )
-DEAR = replace(CHEAP, name="models/dear", provider="bedrock", input_price_micros=1_000_000, context_tokens=100_000)
-BEST = replace(DEAR, name="models/best", quality=Quality.PREMIUM, input_price_micros=3_000_000)
+DEAR = replace(
+    CHEAP, name="models/dear", provider="bedrock", price=Price(Rates(1_000_000, 500_000)), context_tokens=100_000
+)
+BEST = replace(DEAR, name="models/best", quality=Quality.PREMIUM, price=Price(Rates(3_000_000, 500_000)))
 VECTORS = replace(BASIC, name="models/vectors", provider_id="vectors", kind=Kind.EMBEDDING, dimension=3)
 
 

@@ -25,6 +25,8 @@ class Attempt:
     first_token_at: float = 0.0
     output_tokens: int = 0
     chunks: int = 0
+    # Whether a part of its usage had no price.
+    unpriced: bool = False
     ended: Ended | None = None
     outcome: str = LEFT
 
@@ -61,4 +63,5 @@ class Attempt:
             batch=wanted.priority is Priority.BATCH,
             streamed=wanted.stream,
             chunks=self.chunks,
+            price_date="" if self.unpriced else model.price.date,
         )

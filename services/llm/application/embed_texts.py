@@ -10,7 +10,8 @@ from services.llm.domain.embedding import QUERY_TEXTS, Embedded, Vector, VectorC
 from services.llm.domain.errors import FailureKind, PromptRefused, PromptTooLong, ProviderFailed
 from services.llm.domain.health import HealthBook
 from services.llm.domain.model import AUTO, Kind, Model
-from services.llm.domain.usage import TokenUsage, UsageRecord, cost_micros, estimate_tokens
+from services.llm.domain.pricing import cost_micros
+from services.llm.domain.usage import TokenUsage, UsageRecord, estimate_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,6 @@ def _record(work: _Work, outcome: str, seconds: float) -> UsageRecord:
         use_case="query" if work.query else "bulk",
         outcome=outcome,
         usage=usage,
-        cost_micros=cost_micros(work.model, usage),
+        cost_micros=cost_micros(work.model.price, usage),
         seconds=seconds,
     )

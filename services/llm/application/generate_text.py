@@ -75,7 +75,7 @@ class GenerateText:
         personal = wanted.privacy is Privacy.PERSONAL
         if wanted.privacy is Privacy.BY_CONTENT:
             personal = self._a.redaction.is_personal(wanted.prompt)
-        return question_of(wanted, str(table.version), table.policy(wanted.use_case), personal)
+        return question_of(wanted, table.digest, table.policy(wanted.use_case), personal)
 
     async def _shared(
         self, wanted: Wanted, question: Question, started: float

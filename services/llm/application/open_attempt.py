@@ -1,5 +1,6 @@
 """Opens one call to a provider and closes it: redaction, budget, health and the record it leaves."""
 
+import logging
 from dataclasses import replace
 
 from services.llm.application.answer_run import PREFERRED_PROVIDER, Run, Surroundings
@@ -9,9 +10,12 @@ from services.llm.domain import recovery
 from services.llm.domain.budget import Amount, Scope
 from services.llm.domain.errors import FailureKind, PromptRefused, PromptTooLong, ProviderFailed
 from services.llm.domain.generation import Prompt
+from services.llm.domain.pricing import PriceUnknown, cost_micros
 from services.llm.domain.recovery import Style
 from services.llm.domain.routing import Route
-from services.llm.domain.usage import TokenUsage, cost_micros, estimate_conversation, estimate_tokens
+from services.llm.domain.usage import TokenUsage, estimate_conversation, estimate_tokens
+
+log = logging.getLogger("aisle.llm.attempts")
 
 # Whole answers are waited for this long at the most, in seconds; the caller's own deadline is usually nearer.
 _WHOLE_ANSWER = 290.0
@@ -72,10 +76,20 @@ class OpenAttempt:
             return
         attempt.reservation.settled = True
         usage = attempt.usage()
-        micros = cost_micros(attempt.route.model, usage)
+        micros = self._cost(attempt, usage)
         self._a.budgets.settle(attempt.reservation, Amount(usage.input_tokens + usage.output_tokens, micros))
         run.spent(usage, micros)
         self._a.ledger.record(attempt.record(self._a.clock(), usage, micros))
+
+    def _cost(self, attempt: Attempt, usage: TokenUsage) -> int:
+        """Return what the call cost. A usage without a price is charged as fresh input, and told."""
+        model = attempt.route.model
+        try:
+            return cost_micros(model.price, usage)
+        except PriceUnknown as unknown:
+            log.error("usage without a price", extra={"data": {"model": model.name, "problem": str(unknown)}})
+            attempt.unpriced = True
+            return cost_micros(model.price, TokenUsage(usage.input_tokens, usage.output_tokens))
 
     async def close_all(self, run: Run) -> None:
         """End every call of the run that is still open."""
@@ -112,4 +126,4 @@ def _most(route: Route, prompt: Prompt) -> Amount:
     """Return the most a call may take: the conversation as estimated, and all the answer it may give."""
     tokens = estimate_conversation(message.text for message in prompt.messages)
     usage = TokenUsage(tokens, route.max_output_tokens)
-    return Amount(tokens + route.max_output_tokens, cost_micros(route.model, usage))
+    return Amount(tokens + route.max_output_tokens, cost_micros(route.model.price, usage))

@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
+from services.llm.domain.budget import Rule
+from services.llm.domain.pricing import Price
+
 AUTO = "models/auto"
 
 
@@ -25,7 +28,7 @@ class Quality(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One row of the capability table. Prices are micro-USD for a million tokens."""
+    """One row of the capability table."""
 
     name: str
     display_name: str
@@ -35,8 +38,7 @@ class Model:
     kind: Kind
     quality: Quality
     context_tokens: int
-    input_price_micros: int
-    output_price_micros: int
+    price: Price
     # Tokens it writes at the most; 0 means as many as the context holds.
     output_tokens: int = 0
     # Numbers per vector; 0 for text models.
@@ -57,6 +59,16 @@ class Model:
     # Seconds until the first token, and between two, before the model counts as failed.
     first_token_seconds: float = 10.0
     silence_seconds: float = 10.0
+
+    @property
+    def input_price_micros(self) -> int:
+        """Micro-USD for a million fresh input tokens."""
+        return self.price.rates.input
+
+    @property
+    def output_price_micros(self) -> int:
+        """Micro-USD for a million output tokens."""
+        return self.price.rates.output
 
 
 class Strategy(Enum):
@@ -117,6 +129,9 @@ class ModelTable:
     version: int
     models: Sequence[Model]
     policies: Mapping[str, Policy] = field(default_factory=dict)
+    budgets: Sequence[Rule] = ()
+    # Changes with every word of the file.
+    digest: str = ""
 
     def find(self, name: str) -> Model | None:
         """Return the model of that name."""

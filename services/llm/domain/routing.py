@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from services.llm.domain import errors, usage
+from services.llm.domain import errors, pricing, usage
 from services.llm.domain.generation import FormatKind, Prompt, Role, Wanted
 from services.llm.domain.health import Availability
 from services.llm.domain.model import AUTO, Kind, Model, ModelTable, Quality
@@ -150,7 +150,7 @@ def _fitting(models: list[Model], asked: Model | None, input_tokens: int) -> lis
 def _price(wanted: Wanted, input_tokens: int) -> PriceOf:
     """Return what a model would take for a question of this size and the longest answer."""
     expected = usage.TokenUsage(input_tokens, wanted.prompt.max_output_tokens)
-    return lambda model: usage.cost_micros(model, expected)
+    return lambda model: pricing.cost_micros(model.price, expected)
 
 
 def _asked_first(asked: Model, models: Sequence[Model], grounds: Grounds) -> Ranking:

@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from services.llm.domain.model import Model
-
 # English and its tokenizers: about four bytes to a token, and a few tokens of framing to a message.
 _BYTES_PER_TOKEN = 4
 _TOKENS_PER_MESSAGE = 4
@@ -91,9 +89,3 @@ def estimate_tokens(text: str) -> int:
 def estimate_conversation(texts: Iterable[str]) -> int:
     """Return about how many tokens the messages of a conversation are together."""
     return sum(estimate_tokens(text) + _TOKENS_PER_MESSAGE for text in texts)
-
-
-def cost_micros(model: Model, usage: TokenUsage) -> int:
-    """Return the price of a call in micro-USD, rounded up: a call that costs something never counts as free."""
-    exact = usage.input_tokens * model.input_price_micros + usage.output_tokens * model.output_price_micros
-    return -(-exact // 1_000_000)

@@ -9,6 +9,7 @@ from services.llm.domain import routing
 from services.llm.domain.generation import Message, Prompt, Role, Wanted
 from services.llm.domain.health import Availability
 from services.llm.domain.model import Model, Quality
+from services.llm.domain.pricing import Price, Rates
 from services.runtime.errors import AisleError, Invalid, Precondition, Unavailable
 from tests.fakes.llm_models import BASIC, BEST, CHEAP, DEAR, VECTORS, FixedModels
 
@@ -119,5 +120,8 @@ def test_answer_is_cut_to_what_context_and_model_allow() -> None:
 
 def test_price_of_every_model_is_asked_for_the_same_question_and_the_longest_answer() -> None:
     long = replace(wanted(), prompt=Prompt([Message(Role.USER, "x")], max_output_tokens=100_000))
-    dear_to_write = replace(CHEAP, name="models/writer", input_price_micros=0, output_price_micros=9_000_000)
-    assert names(plan(long, dear_to_write, replace(DEAR, output_price_micros=1))) == ["models/dear", "models/writer"]
+    dear_to_write = replace(CHEAP, name="models/writer", price=Price(Rates(0, 9_000_000)))
+    assert names(plan(long, dear_to_write, replace(DEAR, price=Price(Rates(1_000_000, 1))))) == [
+        "models/dear",
+        "models/writer",
+    ]

@@ -5,7 +5,8 @@ from math import isclose
 import pytest
 
 from services.llm.domain.embedding import VectorCache, chunks, prepared, unit
-from services.llm.domain.usage import TokenUsage, cost_micros, estimate_conversation, estimate_tokens
+from services.llm.domain.pricing import cost_micros
+from services.llm.domain.usage import TokenUsage, estimate_conversation, estimate_tokens
 from tests.fakes.llm_models import BASIC, BEST, CHEAP
 
 
@@ -20,13 +21,13 @@ from tests.fakes.llm_models import BASIC, BEST, CHEAP
     ],
 )
 def test_cost_is_exact_and_rounds_up(usage: TokenUsage, micros: int) -> None:
-    assert cost_micros(CHEAP, usage) == micros
+    assert cost_micros(CHEAP.price, usage) == micros
 
 
 def test_free_model_costs_nothing_and_dear_one_more() -> None:
     usage = TokenUsage(12_345, 678)
-    assert cost_micros(BASIC, usage) == 0
-    assert cost_micros(BEST, usage) == 12_345 * 3 + 339
+    assert cost_micros(BASIC.price, usage) == 0
+    assert cost_micros(BEST.price, usage) == 12_345 * 3 + 339
 
 
 def test_estimate_counts_bytes_not_letters() -> None:
