@@ -62,6 +62,8 @@ class RedisAnswerCache:
     def __init__(self, client: "Redis", models: ModelSource) -> None:
         """Take a client without response decoding, and the models answers may name."""
         self._redis = client
+        self._store = client.register_script(_STORE)
+        self._purge = client.register_script(_PURGE)
         self._models = models
         self._memory: OrderedDict[str, tuple[float, Answer, Sequence[str]]] = OrderedDict()
         self._epochs: OrderedDict[str, list[str]] = OrderedDict()
@@ -96,9 +98,8 @@ class RedisAnswerCache:
         for tag in question.tags:
             keys += [_epoch(tag), _set(tag)]
         try:
-            kept = await cast(
-                Any, self._redis.eval(_STORE, len(keys), *keys, _encoded(answer), str(int(question.seconds)), *epochs)
-            )
+            arguments: list[str | bytes] = [_encoded(answer), str(int(question.seconds)), *epochs]
+            kept = await cast(Any, self._store(keys=keys, args=arguments))
         except _AWAY as away:
             self._complain(away)
             return
@@ -109,7 +110,7 @@ class RedisAnswerCache:
         """Forget the answers that carry any of the tags, on all replicas; return how many. Raises Unavailable."""
         keys = [key for tag in tags for key in (_epoch(tag), _set(tag))]
         try:
-            gone = await cast(Any, self._redis.eval(_PURGE, len(keys), *keys))
+            gone = await cast(Any, self._purge(keys=keys))
             self._forget(set(tags))
             await self._redis.publish(_NEWS, orjson.dumps(list(tags)))
         except _AWAY:
