@@ -55,6 +55,7 @@ def environment(settings: LocalSettings, credentials: Credentials) -> dict[str, 
         "AISLE_MILVUS_URI": f"http://127.0.0.1:{ports['milvus']}",
         "AISLE_MEDIA_DIR": str(settings.folder("media")),
         "AISLE_MEDIA_SIGNING_KEY": credentials.media_signing_key,
+        "AISLE_LLM_SPOOL_DIR": str(settings.folder("data") / "llm-usage"),
         "AISLE_LLM_LOCAL_URL": f"http://127.0.0.1:{ports['models']}/v1",
     }
 

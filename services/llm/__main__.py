@@ -1,24 +1,44 @@
 """Starts the llm service: settings, providers, use cases, servicer."""
 
+import asyncio
+import logging
+import random
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Protocol
 
 from aisle.llm.v1.llm_service_pb2_grpc import add_LlmServiceServicer_to_server
+from services.llm.adapters.jsonschema_shapes import JsonschemaShapes
 from services.llm.adapters.local_provider import LocalProvider
+from services.llm.adapters.shared_state import Shared, without_redis
 from services.llm.adapters.telemetry_ledger import TelemetryLedger
 from services.llm.adapters.yaml_models import PACKAGED, BadModelsFile, YamlModels
+from services.llm.application.answer_run import Surroundings
+from services.llm.application.complete_text import CompleteText
 from services.llm.application.embed_texts import EmbedTexts
 from services.llm.application.generate_text import GenerateText
 from services.llm.application.list_models import ListModels
-from services.llm.application.ports import EmbeddingProvider, ProbedProvider, TextProvider
+from services.llm.application.ports import (
+    DifficultyJudge,
+    EmbeddingProvider,
+    ProbedProvider,
+    TextProvider,
+    UsageLedger,
+)
 from services.llm.application.probe_providers import ProbeProviders
+from services.llm.application.purge_answers import PurgeAnswers
+from services.llm.application.single_flight import Flights
 from services.llm.domain.embedding import VectorCache
-from services.llm.domain.health import HealthBook
-from services.llm.servicer.generation import LlmServicer
+from services.llm.domain.latency import LatencyBook
+from services.llm.domain.redaction import PatternRedaction
+from services.llm.domain.retry import LONGEST_PAUSE
+from services.llm.servicer.generation import LlmServicer, UseCases
 from services.llm.settings import LlmSettings
 from services.runtime import serve
+from services.runtime.channel import MeshChannel
+
+log = logging.getLogger("aisle.llm")
 
 
 class Provider(TextProvider, EmbeddingProvider, ProbedProvider, Protocol):
@@ -59,17 +79,86 @@ def models(settings: LlmSettings) -> YamlModels:
     return source
 
 
+async def connect_shared(settings: LlmSettings, source: YamlModels, stack: AsyncExitStack) -> Shared:
+    """Return what replicas share: budgets, cached answers and health, over Redis where there is one."""
+    url = settings.redis_url.get_secret_value()
+    if not url:
+        return without_redis()
+    from services.llm.adapters.shared_state import over_redis
+
+    return await over_redis(url, source, stack)
+
+
+async def ledgers(settings: LlmSettings, stack: AsyncExitStack) -> tuple[UsageLedger, list[serve.Job]]:
+    """Return where usage records go, and the job that delivers them to analytics."""
+    if not settings.spool_dir:
+        return TelemetryLedger(), []
+    from services.llm.adapters.analytics_usage import AnalyticsUsage
+    from services.llm.adapters.ledgers import Ledgers
+    from services.llm.adapters.spool_ledger import SpoolLedger
+    from services.llm.application.deliver_usage import DeliverUsage
+
+    spool = stack.enter_context(SpoolLedger(Path(settings.spool_dir), settings.spool_max_bytes))
+    channel = await stack.enter_async_context(MeshChannel("llm", "analytics", settings.egress_address))
+    deliver = DeliverUsage(spool, AnalyticsUsage(channel))
+    stack.push_async_callback(deliver.drain, settings.grace_seconds)
+    return Ledgers(spool, TelemetryLedger()), [deliver]
+
+
+def difficulty_judge(settings: LlmSettings) -> DifficultyJudge | None:
+    """Return who judges how hard questions are; without it the complexity policy goes by price."""
+    if not settings.difficulty:
+        return None
+    from services.llm.adapters.embedding_difficulty import DifficultyUnavailable, EmbeddingDifficulty
+
+    try:
+        return EmbeddingDifficulty.load()
+    except DifficultyUnavailable as missing:
+        log.warning("difficulty is not judged", extra={"data": {"reason": str(missing)}})
+        return None
+
+
+async def pause() -> None:
+    """Wait a random moment before a model is asked once more."""
+    await asyncio.sleep(random.uniform(0.0, LONGEST_PAUSE))  # noqa: S311 - jitter is no secret
+
+
 async def build(settings: LlmSettings, stack: AsyncExitStack) -> serve.Service:
     """Introduce everybody to each other."""
-    source, health, ledger, clock = models(settings), HealthBook(), TelemetryLedger(), time.monotonic
-    made = await providers(settings, stack)
-    cache = VectorCache(settings.vector_cache)
-    embed = EmbedTexts(source, made, settings.embedding_model, health, ledger, clock, cache)
-    servicer = LlmServicer(GenerateText(source, made, health, ledger, clock), embed, ListModels(source, health, clock))
+    clock = time.monotonic
+    source, made = models(settings), await providers(settings, stack)
+    shared = await connect_shared(settings, source, stack)
+    ledger, deliver = await ledgers(settings, stack)
+    health, latency, flights = shared.health, LatencyBook(), Flights()
+    around = Surroundings(
+        models=source,
+        providers=made,
+        health=health,
+        latency=latency,
+        budgets=shared.budgets,
+        ledger=ledger,
+        judge=difficulty_judge(settings),
+        redaction=PatternRedaction(),
+        shapes=JsonschemaShapes(),
+        clock=clock,
+        pause=pause,
+    )
+    generate = GenerateText(around, shared.cache, flights)
+    servicer = LlmServicer(
+        UseCases(
+            generate=generate,
+            complete=CompleteText(generate),
+            embed=EmbedTexts(
+                source, made, settings.embedding_model, health, ledger, clock, VectorCache(settings.vector_cache)
+            ),
+            list_models=ListModels(source, health, clock),
+            purge=PurgeAnswers(shared.cache),
+        )
+    )
     return serve.Service(
         full_name="aisle.llm.v1.LlmService",
         register=lambda server: add_LlmServiceServicer_to_server(servicer, server),
-        background=[ProbeProviders(made, health)],
+        background=[ProbeProviders(made, health, clock), source.follow, flights.run, *deliver, *shared.background],
     )
 
 

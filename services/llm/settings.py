@@ -31,6 +31,16 @@ class LlmSettings(RuntimeSettings):
     local_timeout_seconds: float = Field(
         60.0, gt=0, description="The same for the local model server, where requests queue for the processor."
     )
+    redis_url: SecretStr = Field(
+        SecretStr(""), description="Redis of budgets, cached answers and shared health; empty does without all three."
+    )
+    spool_dir: str = Field(
+        "", description="Folder on a local disk for usage records not delivered yet; empty delivers none."
+    )
+    spool_max_bytes: int = Field(
+        256 << 20, ge=1 << 20, description="Most bytes of usage records kept while analytics is away."
+    )
+    difficulty: bool = Field(True, description="Judge how hard questions are, for policies that go by complexity.")
     vector_cache: int = Field(1024, ge=0, description="Vectors of queries to remember; 0 remembers none.")
 
     def providers(self) -> frozenset[str]:

@@ -25,6 +25,10 @@ log = logging.getLogger("aisle.serve")
 FAILED_GRACE = 1.0
 
 
+# Runs until it is cancelled.
+Job = Callable[[], Coroutine[Any, Any, None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """What a service brings to its process."""
@@ -38,7 +42,7 @@ class Service:
     # Where replies of mutations are remembered.
     replies: Replies | None = None
     # Runs beside the server until the process leaves: stream consumers and the like.
-    background: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
+    background: Sequence[Job] = ()
 
 
 Build = Callable[[AsyncExitStack], Awaitable[Service]]

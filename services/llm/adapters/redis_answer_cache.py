@@ -59,8 +59,9 @@ return gone
 class RedisAnswerCache:
     """An `AnswerCache`."""
 
-    def __init__(self, client: "Redis", models: ModelSource) -> None:
-        """Take a client without response decoding, and the models answers may name."""
+    def __init__(self, client: "Redis", models: ModelSource, listener: "Redis | None" = None) -> None:
+        """Take a client that gives up soon, the models answers may name, and a client that may wait for news."""
+        self._listener = listener or client
         self._redis = client
         self._store = client.register_script(_STORE)
         self._purge = client.register_script(_PURGE)
@@ -121,7 +122,7 @@ class RedisAnswerCache:
         """Listen to purges of other replicas until cancelled; without the news nothing is served from memory."""
         while True:
             try:
-                async with self._redis.pubsub() as news:
+                async with self._listener.pubsub() as news:
                     await news.subscribe(_NEWS)
                     while True:
                         message = await news.get_message(ignore_subscribe_messages=False, timeout=10.0)

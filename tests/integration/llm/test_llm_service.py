@@ -95,7 +95,8 @@ async def test_errors_reach_the_client_typed_and_neither_they_nor_the_log_tell_s
             await replies(stub, asking(min_quality=model_pb2.QUALITY_TIER_STANDARD))
     logged = " ".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
     assert caught.value.reason == reason
-    assert "upstream call" in logged
+    # A refused key may have been found out by the probe before.
+    assert scenario is Scenario.FORBIDDEN or "upstream call" in logged
     for text in (str(caught.value), str(caught.value.metadata), logged):
         assert KEY not in text
         assert "4111 1111" not in text
