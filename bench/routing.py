@@ -112,7 +112,7 @@ def line(row: Row, outcomes: Outcomes, reserved: NDArray[np.bool_]) -> str:
     curves = [recovery_curve(score[reserved], outcomes.where(reserved)) for score in row.scores]
     every = [apgr(recovery_curve(score[~np.isnan(score)], outcomes.where(~np.isnan(score)))) for score in row.scores]
     values = [apgr(curve) for curve in curves]
-    low, high = interval(row.scores[0][reserved], outcomes.where(reserved), apgr)
+    low, high = interval([score[reserved] for score in row.scores], outcomes.where(reserved), apgr)
     spread = f" ± {np.std(values):.3f}" if len(values) > 1 else ""
     half, most = (float(np.mean([call_share(curve, wanted) for curve in curves])) for wanted in (0.5, 0.8))
     share = float(np.mean([call_share(curve, _gap_for(outcomes.where(reserved), KEPT)) for curve in curves]))
@@ -171,7 +171,8 @@ def main() -> None:
     measured = []
     for row in rows(known, development):
         print(line(row, outcomes, ~development), flush=True)
-        measured.append((row.name.strip("*"), recovery_curve(row.scores[0][~development], reserved)))
+        drawn = [recovery_curve(score[~development], reserved) for score in row.scores]
+        measured.append((row.name.strip("*"), np.mean(drawn, 0)))
     print(speed(outcomes.prompts[:8_000], EmbeddingDifficulty.load()))
     if given.picture:
         draw(given.picture, measured, float(reserved.small_ok.mean()), float(reserved.large_ok.mean()))

@@ -67,12 +67,14 @@ def shown(curve: Array) -> str:
     return f"APGR {apgr(curve):.3f}, CPT50 {call_share(curve, 0.5):.1%}, CPT80 {call_share(curve, 0.8):.1%}"
 
 
-def interval(score: Array, outcomes: Outcomes, measure: Callable[[Array], float], seed: int = 0) -> tuple[float, float]:
-    """The 95 % bootstrap interval of a measure over the questions."""
+def interval(
+    scores: Sequence[Array], outcomes: Outcomes, measure: Callable[[Array], float], seed: int = 0
+) -> tuple[float, float]:
+    """The 95 % bootstrap interval of a measure over the questions; of its mean when there are several trainings."""
     added, random = outcomes.large_ok.astype(np.int64) - outcomes.small_ok, np.random.default_rng(seed)
     found = []
     for _ in range(RESAMPLES):
-        drawn = random.integers(0, len(score), len(score))
-        found.append(measure(_curve(score[drawn], added[drawn])))
+        drawn = random.integers(0, len(added), len(added))
+        found.append(np.mean([measure(_curve(score[drawn], added[drawn])) for score in scores]))
     low, high = np.percentile(found, [2.5, 97.5])
     return float(low), float(high)

@@ -211,14 +211,29 @@ def report(data: Path) -> Iterator[str]:
     yield _line("always small", np.zeros(count, bool), reporting, 0.0)
     yield _line("oracle: large only where it alone is right", outcomes.large_ok & ~outcomes.small_ok, reporting, 0.0)
     lengths = np.array([float(len(prompt)) for prompt in outcomes.prompts])
-    for aim, lose in (("97 % of the score", 1.0), ("no task two points below", _LOSE)):
-        share = share_for(judged, judging.outcomes, lose)
-        # The threshold is a value of the judge's own part, so how many of these questions pass it is what comes out.
-        used = score >= (np.inf if share == 0 else np.sort(judged)[::-1][round(share * len(judged)) - 1])
+    whole = np.full(len(judged), "")
+    own = np.array(judging.outcomes.categories)
+    for aim, lose, parts in (
+        ("97 % of the score", 1.0, whole),
+        ("no task two points below", _LOSE, whole),
+        ("the same, a threshold for each task", _LOSE, own),
+    ):
+        # A threshold is a value of the judge's own part, so how many of these questions pass it is what comes out.
+        used = np.zeros(count, bool)
+        for name in np.unique(parts):
+            inside = parts == name
+            here = np.array(outcomes.categories) == name if name else np.ones(count, bool)
+            share = share_for(judged[inside], judging.outcomes.where(inside), lose)
+            used[here] = score[here] >= threshold_of(judged[inside], share)
         same = float(used.mean())
         yield _line(f"**ours**, aimed at {aim}", used, reporting, deciding)
         yield _line("random, as many calls", to_large(np.random.default_rng(1).random(count), same), reporting, 0.0)
         yield _line("longest first, as many calls", to_large(lengths, same), reporting, 0.0)
+
+
+def threshold_of(judged: Array, share: float) -> float:
+    """The gain from which this share of the questions lies."""
+    return float("inf") if share == 0 else float(np.sort(judged)[::-1][round(share * len(judged)) - 1])
 
 
 def _deciding(prompts: Sequence[str]) -> float:

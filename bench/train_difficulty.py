@@ -187,7 +187,7 @@ def report(outcomes: Outcomes, judged: Array) -> Iterator[str]:
         yield f"{number:22d}  {judged[part].mean():14.3f}  {real:14.3f}"
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Train, print the held-out figures, write the weights."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     source = parser.add_mutually_exclusive_group(required=True)
@@ -196,7 +196,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=PACKAGED)
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--date", default=datetime.datetime.now(datetime.UTC).date().isoformat())
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     outcomes = read_public(given.data) if given.data else read_outcomes(given.outcomes)
     weights, judged = train(Learnt(outcomes, embedded(outcomes.prompts)), given.seed)
     for line in report(outcomes, judged):

@@ -1,5 +1,6 @@
 """The judge of difficulty: the packaged one, and one that is trained here, keep what the port promises."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.routing_metrics import Outcomes, apgr, recovery_curve
-from bench.train_difficulty import Learnt, embedded, fit, gains, read_outcomes, train
+from bench.train_difficulty import Learnt, embedded, fit, gains, main, read_outcomes, train
 from services.llm.adapters.embedding_difficulty import (
     PACKAGED,
     DifficultyUnavailable,
@@ -137,6 +138,16 @@ def test_outcomes_of_one_s_own_are_read_from_csv_and_json_lines(tmp_path: Path) 
         found = read_outcomes(path)
         assert found.prompts == ["Hi, you"] * 12
         assert (bool(found.small_ok.all()), bool(found.large_ok.any())) == (True, False)
+
+
+def test_command_trains_on_outcomes_of_one_s_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    known, source, out = outcomes(), tmp_path / "own.jsonl", tmp_path / "own.safetensors"
+    rows = zip(known.prompts, known.small_ok.tolist(), known.large_ok.tolist(), strict=True)
+    lines = [json.dumps({"prompt": prompt, "small_ok": small, "large_ok": large}) for prompt, small, large in rows]
+    source.write_text("\n".join(lines))
+    main(["--outcomes", str(source), "--out", str(out)])
+    assert "120 questions, held out: APGR" in capsys.readouterr().out
+    assert 0.0 <= EmbeddingDifficulty.load(out)("Where is my parcel?") <= 1.0
 
 
 @pytest.mark.parametrize("row", ["Hi,maybe,true", "Hi,true"])
