@@ -20,7 +20,6 @@ from bff.catalog import routes as catalog
 from bff.chat import routes as chat
 from bff.edge import Edge
 from bff.insights import routes as insights
-from bff.openai.routes import create_v1
 from bff.presentation import Shopfront
 from bff.recommendations import routes as recommendations
 from bff.settings import BffSettings
@@ -37,15 +36,13 @@ class Application:
         tokens = AccessTokens(settings.jwt_key.get_secret_value(), timedelta(minutes=settings.access_token_minutes))
         self.sign_in = SignIn(accounts, tokens, timedelta(days=settings.refresh_token_days))
         self.readiness = readiness.Readiness(upstreams.channels)
-        api, v1 = create_api(), create_v1()
-        for app in (api, v1):
-            app.state.settings = settings
-            app.state.upstreams = upstreams
-            app.state.shopfront = Shopfront(upstreams.product)
-            app.state.tokens = tokens
-            app.state.sign_in = self.sign_in
-            app.state.readiness = self.readiness
-        api.mount("/v1", v1)
+        api = create_api()
+        api.state.settings = settings
+        api.state.upstreams = upstreams
+        api.state.shopfront = Shopfront(upstreams.product)
+        api.state.tokens = tokens
+        api.state.sign_in = self.sign_in
+        api.state.readiness = self.readiness
         api.router.default = FrontEnd(settings.static_dir)
         self.asgi = Edge(api, settings)
 

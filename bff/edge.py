@@ -66,7 +66,7 @@ class Edge:
                 status = message.get("code", 1000)
             await send(message)
 
-        limited = _Limited(receive, self._limit(scope["path"]))
+        limited = _Limited(receive, self._settings.max_body_bytes)
         if scope["type"] == "http":
             limited.expect(Headers(scope=scope).get("content-length", ""))
         with telemetry.tracer.start_as_current_span(
@@ -88,9 +88,6 @@ class Edge:
                 }
                 log.info("http", extra={"data": data})
 
-    def _limit(self, path: str) -> int:
-        return self._settings.max_v1_body_bytes if path.startswith("/v1/") else self._settings.max_body_bytes
-
     def _add_headers(self, scope: Scope, message: Message, request_id: str) -> None:
         headers = MutableHeaders(scope=message)
         headers["X-Request-Id"] = request_id
@@ -106,7 +103,7 @@ class Edge:
             is_page = headers.get("content-type", "").startswith("text/html")
             policy = self._page_policy(scope) if is_page else "default-src 'none'; frame-ancestors 'none'; sandbox"
             headers.setdefault("Content-Security-Policy", policy)
-        if scope["path"].startswith(("/api/", "/v1/")):
+        if scope["path"].startswith("/api/"):
             headers.setdefault("Cache-Control", "no-store")
 
     def _page_policy(self, scope: Scope) -> str:

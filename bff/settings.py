@@ -19,7 +19,6 @@ class BffSettings(RuntimeSettings):
     refresh_token_days: float = Field(14, gt=0, description="Days a refresh token is good for.")
     demo_accounts: bool = Field(False, description="Whether the demo shopper and the demo admin are created at start.")
     demo_password: SecretStr = Field(SecretStr("lantern-and-loom"), description="Password of the demo accounts.")
-    api_keys: SecretStr = Field(SecretStr(""), description="Keys accepted on /v1, separated by commas.")
     static_dir: str = Field("", description="Folder of the built front end; empty serves none.")
     media_dir: str = Field("", description="Folder of product pictures; empty when they live in S3.")
     media_signing_key: SecretStr = Field(SecretStr(""), description="Key that signs addresses of product pictures.")
@@ -29,10 +28,5 @@ class BffSettings(RuntimeSettings):
     )
     envoy_admin_address: str = Field("127.0.0.1:9901", description="Envoy's admin listener, asked about the mesh.")
     max_body_bytes: int = Field(1 << 20, ge=1024, description="Largest request body under /api, in bytes.")
-    max_v1_body_bytes: int = Field(4 << 20, ge=1024, description="Largest request body under /v1, in bytes.")
     max_frame_bytes: int = Field(64 << 10, ge=1024, description="Largest WebSocket message taken, in bytes.")
     currency: str = Field("EUR", pattern="^[A-Z]{3}$", description="Currency in which reports count money.")
-
-    def accepted_api_keys(self) -> tuple[str, ...]:
-        """Return the keys accepted on /v1."""
-        return tuple(key.strip() for key in self.api_keys.get_secret_value().split(",") if key.strip())

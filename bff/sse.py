@@ -21,11 +21,6 @@ def event(name: str, data: Mapping[str, Any]) -> bytes:
     return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()
 
 
-def data_only(data: str) -> bytes:
-    """Return an event without a name."""
-    return f"data: {data}\n\n".encode()
-
-
 class EventStream(Response):
     """An answer of events. An error before the first one is an ordinary answer, a later one an event."""
 

@@ -20,6 +20,7 @@ PORTS: tuple[Port, ...] = (
     Port("control-plane", 18000, "gRPC (ADS)", "Configures Envoy"),
     Port("product", 50051, "gRPC", "Catalogue, search, product writing"),
     Port("llm", 50052, "gRPC", "Language models and embeddings"),
+    Port("llm-http", 50062, "HTTP", "OpenAI-compatible API of the language models, behind the edge"),
     Port("chat", 50053, "gRPC", "The assistant and its knowledge"),
     Port("recommendation", 50054, "gRPC", "Shelves of products with reasons"),
     Port("analytics", 50055, "gRPC", "Events in, reports out"),

@@ -55,6 +55,8 @@ def environment(settings: LocalSettings, credentials: Credentials) -> dict[str, 
         "AISLE_MILVUS_URI": f"http://127.0.0.1:{ports['milvus']}",
         "AISLE_MEDIA_DIR": str(settings.folder("media")),
         "AISLE_MEDIA_SIGNING_KEY": credentials.media_signing_key,
+        "AISLE_LLM_HTTP_PORT": str(ports["llm-http"]),
+        "AISLE_LLM_API_KEYS": credentials.api_key,
         "AISLE_LLM_SPOOL_DIR": str(settings.folder("data") / "llm-usage"),
         "AISLE_LLM_LOCAL_URL": f"http://127.0.0.1:{ports['models']}/v1",
     }
@@ -78,6 +80,7 @@ def write_registry(settings: LocalSettings, ports: Mapping[str, int]) -> Path:
         "services": {
             **grpc_services,
             "bff": {"protocol": "http", "endpoints": [{"address": "127.0.0.1", "port": ports["bff"]}]},
+            "llm-http": {"protocol": "http", "endpoints": [{"address": "127.0.0.1", "port": ports["llm-http"]}]},
         },
         "edge_routes": [
             {
@@ -96,7 +99,7 @@ def write_registry(settings: LocalSettings, ports: Mapping[str, int]) -> Path:
             },
             {"prefix": "/api/v1/chat/message", "service": "bff", "timeout": 120},
             {"prefix": "/api/", "service": "bff", "timeout": 30},
-            {"prefix": "/v1/", "service": "bff", "timeout": 0, "idle_timeout": 60, "max_request_bytes": 4 << 20},
+            {"prefix": "/v1/", "service": "llm-http", "timeout": 0, "idle_timeout": 60, "max_request_bytes": 4 << 20},
             {"prefix": "/media/", "service": "bff", "timeout": 15},
             {"prefix": "/", "service": "bff", "timeout": 15},
         ],
@@ -186,7 +189,6 @@ def _bff(
             "AISLE_BFF_LISTEN_PORT": str(ports["bff"]),
             "AISLE_BFF_DATABASE_URL": postgres.url("bff", ports["postgres"], credentials.postgres_password),
             "AISLE_BFF_JWT_KEY": credentials.jwt_key,
-            "AISLE_BFF_API_KEYS": credentials.api_key,
             "AISLE_BFF_STATIC_DIR": str(settings.static_dir.resolve()),
             "AISLE_BFF_ENVOY_ADMIN_ADDRESS": f"127.0.0.1:{ports['envoy-admin']}",
             "AISLE_BFF_DEMO_ACCOUNTS": str(settings.demo).lower(),

@@ -11,6 +11,7 @@ from typing import Protocol
 from aisle.llm.v1.llm_service_pb2_grpc import add_LlmServiceServicer_to_server
 from services.llm.adapters.jsonschema_shapes import JsonschemaShapes
 from services.llm.adapters.local_provider import LocalProvider
+from services.llm.adapters.settings_api_keys import SettingsApiKeys
 from services.llm.adapters.shared_state import Shared, without_redis
 from services.llm.adapters.telemetry_ledger import TelemetryLedger
 from services.llm.adapters.yaml_models import PACKAGED, BadModelsFile, YamlModels
@@ -34,6 +35,7 @@ from services.llm.domain.latency import LatencyBook
 from services.llm.domain.redaction import PatternRedaction
 from services.llm.domain.retry import LONGEST_PAUSE
 from services.llm.servicer.generation import LlmServicer, UseCases
+from services.llm.servicer.openai_api import app as openai
 from services.llm.settings import LlmSettings
 from services.runtime import serve
 from services.runtime.channel import MeshChannel
@@ -118,6 +120,16 @@ def difficulty_judge(settings: LlmSettings) -> DifficultyJudge | None:
         return None
 
 
+def openai_api(settings: LlmSettings, use_cases: openai.UseCases) -> list[serve.Job]:
+    """Return the job that serves OpenAI's protocol, where a port is given for it."""
+    if not settings.http_port:
+        return []
+    from services.llm.servicer.openai_api.server import HttpServer
+
+    api = openai.OpenAIApi(use_cases, SettingsApiKeys(settings.accepted_api_keys()), settings.max_body_bytes)
+    return [HttpServer(api, settings.listen_host, settings.http_port, settings.grace_seconds)]
+
+
 async def pause() -> None:
     """Wait a random moment before a model is asked once more."""
     await asyncio.sleep(random.uniform(0.0, LONGEST_PAUSE))  # noqa: S311 - jitter is no secret
@@ -144,21 +156,22 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> serve.Service:
         pause=pause,
     )
     generate = GenerateText(around, shared.cache, flights)
-    servicer = LlmServicer(
-        UseCases(
-            generate=generate,
-            complete=CompleteText(generate),
-            embed=EmbedTexts(
-                source, made, settings.embedding_model, health, ledger, clock, VectorCache(settings.vector_cache)
-            ),
-            list_models=ListModels(source, health, clock),
-            purge=PurgeAnswers(shared.cache),
-        )
-    )
+    cache = VectorCache(settings.vector_cache)
+    embed = EmbedTexts(source, made, settings.embedding_model, health, ledger, clock, cache)
+    complete, listing = CompleteText(generate), ListModels(source, health, clock)
+    servicer = LlmServicer(UseCases(generate, complete, embed, listing, PurgeAnswers(shared.cache)))
+    http = openai_api(settings, openai.UseCases(generate, complete, embed, listing))
     return serve.Service(
         full_name="aisle.llm.v1.LlmService",
         register=lambda server: add_LlmServiceServicer_to_server(servicer, server),
-        background=[ProbeProviders(made, health, clock), source.follow, flights.run, *deliver, *shared.background],
+        background=[
+            ProbeProviders(made, health, clock),
+            source.follow,
+            flights.run,
+            *deliver,
+            *shared.background,
+            *http,
+        ],
     )
 
 

@@ -40,8 +40,15 @@ class LlmSettings(RuntimeSettings):
     spool_max_bytes: int = Field(
         256 << 20, ge=1 << 20, description="Most bytes of usage records kept while analytics is away."
     )
+    http_port: int = Field(0, ge=0, le=65535, description="Port of OpenAI's protocol over HTTP (/v1); 0 serves none.")
+    api_keys: SecretStr = Field(SecretStr(""), description="Keys accepted on /v1, separated by commas.")
+    max_body_bytes: int = Field(4 << 20, ge=1024, description="Largest body accepted on /v1, in bytes.")
     difficulty: bool = Field(True, description="Judge how hard questions are, for policies that go by complexity.")
     vector_cache: int = Field(1024, ge=0, description="Vectors of queries to remember; 0 remembers none.")
+
+    def accepted_api_keys(self) -> tuple[str, ...]:
+        """Return the keys, without blanks."""
+        return tuple(key.strip() for key in self.api_keys.get_secret_value().split(",") if key.strip())
 
     def providers(self) -> frozenset[str]:
         """Return the names of the providers that are configured."""

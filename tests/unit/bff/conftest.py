@@ -86,7 +86,6 @@ def settings(address: str, tmp_path: Path) -> BffSettings:
         "token_key": SecretStr("t"),
         "database_url": SecretStr("postgresql+asyncpg://nobody@127.0.0.1:1/nothing"),
         "jwt_key": SecretStr(JWT_KEY),
-        "api_keys": SecretStr("sk-one, sk-two"),
         "static_dir": str(static),
         "media_dir": str(media),
         "media_signing_key": SecretStr(MEDIA_KEY),

@@ -1,1 +1,0 @@
-"""The models of the shop for programs that speak OpenAI's protocol."""

@@ -1,0 +1,245 @@
+"""The application behind /v1: who asks, what they want, and the answer, spoken in ASGI without a framework between."""
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import orjson
+from opentelemetry import context as otel_context
+from opentelemetry import propagate, trace
+
+from services.llm.application.complete_text import CompleteText
+from services.llm.application.embed_texts import EmbeddedTexts, EmbedTexts
+from services.llm.application.generate_text import GenerateText
+from services.llm.application.list_models import ListModels
+from services.llm.application.ports import ApiKeys
+from services.llm.domain.api_key import KeyHolder
+from services.llm.servicer.openai_api import errors, replies
+from services.llm.servicer.openai_api.fields import Bad, Fields
+from services.llm.servicer.openai_api.requests import completion_of, model_name, wants_usage
+from services.llm.servicer.openai_api.streaming import EventStream
+from services.runtime import telemetry
+from services.runtime.errors import AisleError, Unauthenticated
+from services.runtime.interceptors import Call, Caller, current_call
+
+log = logging.getLogger("aisle.http")
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_TEXTS_A_CALL = 256
+_HEADERS = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; sandbox"),
+    (b"referrer-policy", b"strict-origin-when-cross-origin"),
+)
+request_duration = telemetry.meter.create_histogram(
+    "http.server.request.duration", unit="s", description="Time of a request, streams to their end."
+)
+
+
+class _NoDeadline:
+    """Stands where a gRPC call has its context: an HTTP request brings no deadline."""
+
+    def time_remaining(self) -> None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """What can be asked for here."""
+
+    generate: GenerateText
+    complete: CompleteText
+    embed: EmbedTexts
+    list_models: ListModels
+
+
+@dataclass(slots=True)
+class _Request:
+    """One request on its way."""
+
+    scope: Scope
+    receive: Receive
+    send: Send
+    request_id: str
+    headers: Mapping[bytes, bytes]
+    status: int = 0
+
+    async def answer(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        """Send an answer in one piece."""
+        await self.start(status, b"application/json", {"content-length": str(len(body)), **(headers or {})})
+        await self.send({"type": "http.response.body", "body": body})
+
+    async def start(self, status: int, kind: bytes, headers: Mapping[str, str] | None = None) -> None:
+        """Send status and headers."""
+        self.status = status
+        own = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+        fixed = [(b"content-type", kind), (b"x-request-id", self.request_id.encode()), *_HEADERS]
+        await self.send({"type": "http.response.start", "status": status, "headers": [*fixed, *own]})
+
+
+class OpenAIApi:
+    """Answers /v1."""
+
+    def __init__(self, use_cases: UseCases, keys: ApiKeys, max_body_bytes: int) -> None:
+        """Take the use cases, the keys that are known, and the bytes a body may have."""
+        self._do = use_cases
+        self._keys = keys
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        headers = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"").decode("latin-1")
+        request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+        request = _Request(scope, receive, send, request_id, headers)
+        if scope["path"] == "/healthz":
+            await request.answer(200, b'{"status":"ok"}')
+            return
+        started = time.perf_counter()
+        with self._within(request):
+            try:
+                await self._answered(request)
+            finally:
+                _observe(request, time.perf_counter() - started)
+
+    def _within(self, request: _Request) -> Any:
+        """Return the span of the request; calls that go out inherit its id and trace."""
+        carrier = {key.decode(): value.decode("latin-1") for key, value in request.headers.items() if key in _TRACE}
+        method = f"{request.scope['method']} {request.scope['path'][:200]}"
+        context = propagate.extract(carrier) if carrier else otel_context.get_current()
+        current_call.set(
+            Call(method, cast(Any, _NoDeadline()), None, carrier, request.request_id, Caller(service="edge"))
+        )
+        return telemetry.tracer.start_as_current_span(method, context=context, kind=trace.SpanKind.SERVER)
+
+    async def _answered(self, request: _Request) -> None:
+        try:
+            await self._route(request)
+        except (AisleError, Bad) as refusal:
+            status, told, headers = errors.told(refusal)
+            await request.answer(status, orjson.dumps(told), headers)
+        except Exception:  # house: allow any-exception - a bug is answered by a fixed text, and told in the log
+            log.exception("request failed", extra={"data": {"request_id": request.request_id}})
+            if not request.status:
+                await request.answer(500, orjson.dumps(errors.unexpected(request.request_id)))
+
+    async def _route(self, request: _Request) -> None:
+        holder = self._holder(request)
+        method, path = request.scope["method"], request.scope["path"]
+        if path == "/v1/chat/completions":
+            _only(method, "POST")
+            await self._complete(request, holder)
+        elif path == "/v1/embeddings":
+            _only(method, "POST")
+            await request.answer(200, await self._embedded(await self._body(request)))
+        elif path == "/v1/models" or path.startswith("/v1/models/"):
+            _only(method, "GET")
+            await request.answer(200, await self._models(path[len("/v1/models/") :]))
+        else:
+            raise Bad("", "No such address.", 404, "route_not_found")
+
+    def _holder(self, request: _Request) -> KeyHolder:
+        scheme, _, secret = request.headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+        if scheme.lower() != "bearer" or not secret:
+            raise Unauthenticated("API_KEY_INVALID", "Send `Authorization: Bearer` and an API key.")
+        holder = self._keys.find(secret.strip())
+        if holder is None:
+            raise Unauthenticated("API_KEY_INVALID", "This API key is not known.")
+        return holder
+
+    async def _complete(self, request: _Request, holder: KeyHolder) -> None:
+        body = await self._body(request)
+        wanted = completion_of(body, holder)
+        if not wanted.stream:
+            await request.answer(200, replies.whole(await self._do.complete(wanted)))
+            return
+        chunks = replies.Chunks(replies.last_part(wanted.model), wants_usage(body))
+        stream = EventStream(self._do.generate(wanted), chunks.of)
+        refused = await stream.relay(request.receive, request.send, lambda: request.start(200, b"text/event-stream"))
+        if refused is not None:
+            raise refused
+
+    async def _embedded(self, body: Mapping[str, Any]) -> bytes:
+        fields = Fields(body)
+        texts = fields.texts("input", most=2048, longest=100_000, single=True)
+        if not texts:
+            raise Bad("input", "must have 1 to 2048 texts")
+        packed = fields.choice("encoding_format", ("float", "base64"), "float") == "base64"
+        dimensions = fields.integer("dimensions", 1, 100_000)
+        named = fields.text("model", longest=200) or "auto"
+        model = "" if named == "auto" else model_name(named)
+        made: list[EmbeddedTexts] = []
+        for start in range(0, len(texts), _TEXTS_A_CALL):
+            part = await self._do.embed(texts[start : start + _TEXTS_A_CALL], model)
+            if dimensions not in (None, part.model.dimension):
+                name = replies.last_part(part.model.name)
+                raise Bad("dimensions", f"{name} makes vectors of {part.model.dimension} numbers only")
+            # The rest must come from the same model, whatever the first choice was.
+            model = part.model.name
+            made.append(part)
+        return replies.embeddings(made, packed)
+
+    async def _models(self, model_id: str) -> bytes:
+        listed = replies.model_list(await self._do.list_models())
+        if not model_id:
+            return orjson.dumps({"object": "list", "data": listed})
+        for model in listed:
+            if model["id"] == model_id.removeprefix("models/"):
+                return orjson.dumps(model)
+        raise Bad("model", "There is no such model", 404, "model_not_found")
+
+    async def _body(self, request: _Request) -> Mapping[str, Any]:
+        """Return the JSON object of a body. Raises Bad."""
+        kind = request.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if kind != b"application/json" or request.headers.get(b"content-encoding", b"identity") != b"identity":
+            raise Bad("", "Send application/json without compression.", 415, "media_type_unsupported")
+        raw = bytearray()
+        more = True
+        while more:
+            message = await request.receive()
+            if message["type"] == "http.disconnect":
+                raise Bad("", "The request broke off.", 400, "request_malformed")
+            raw += message.get("body", b"")
+            if len(raw) > self._max_body_bytes:
+                raise Bad("", f"A body may have {self._max_body_bytes} bytes here.", 413, "body_too_large")
+            more = message.get("more_body", False)
+        try:
+            body = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            raise Bad("", "The body is not JSON.", 400, "request_malformed") from None
+        if not isinstance(body, dict):
+            raise Bad("", "The body must be a JSON object.", 400, "request_malformed")
+        return body
+
+
+_TRACE = (b"traceparent", b"tracestate")
+
+
+def _only(method: str, allowed: str) -> None:
+    if method != allowed:
+        raise Bad("", "This address does not do that.", 405, "method_not_allowed")
+
+
+def _observe(request: _Request, seconds: float) -> None:
+    path = request.scope["path"]
+    route = path if path in ("/v1/chat/completions", "/v1/embeddings", "/v1/models") else "/v1"
+    request_duration.record(seconds, {"http.route": route, "http.response.status_code": request.status})
+    data = {
+        "method": request.scope["method"],
+        "path": path[:200],
+        "status": request.status,
+        "ms": round(seconds * 1000, 2),
+        "request_id": request.request_id,
+    }
+    log.info("http", extra={"data": data})

@@ -1,0 +1,410 @@
+"""The models for programs that speak OpenAI's protocol, driven with OpenAI's own library over a real socket."""
+
+import asyncio
+import base64
+import json
+import socket
+import struct
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+
+from services.llm.adapters.settings_api_keys import SettingsApiKeys
+from services.llm.application.complete_text import CompleteText
+from services.llm.application.embed_texts import EmbedTexts
+from services.llm.application.generate_text import GenerateText
+from services.llm.application.list_models import ListModels
+from services.llm.domain.embedding import Embedded, EmbeddingLimits, VectorCache
+from services.llm.domain.errors import FailureKind, PromptTooLong, ProviderFailed
+from services.llm.domain.generation import Ended, FinishReason, Prompt, ProviderEvent, TextDelta, ToolCall
+from services.llm.domain.health import HealthBook
+from services.llm.domain.model import Model, Quality
+from services.llm.domain.usage import TokenUsage
+from services.llm.servicer.openai_api.app import OpenAIApi, UseCases
+from services.llm.servicer.openai_api.server import HttpServer
+from tests.fakes.llm_models import BASIC, VECTORS, FixedModels
+from tests.fakes.llm_provider import FakeLedger
+from tests.fakes.llm_surroundings import FakeAnswerCache, FakeBudgets, surroundings
+
+HELLO: list[Any] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Returns?"}]
+TINY = Model(
+    **{
+        name: getattr(BASIC, name)
+        for name in BASIC.__slots__
+        if name not in ("name", "provider_id", "tools", "vision", "structured_output", "context_tokens")
+    },
+    name="models/tiny",
+    provider_id="tiny",
+    tools=True,
+    vision=True,
+    structured_output=True,
+    context_tokens=100_000,
+)
+USAGE = TokenUsage(7, 3, cached_input_tokens=4, reasoning_tokens=1)
+
+
+@dataclass
+class Scripted:
+    """A provider that says what it is told to."""
+
+    says: Sequence[ProviderEvent] = (
+        TextDelta("Returns "),
+        TextDelta("are free [1]."),
+        Ended(FinishReason.LENGTH, USAGE),
+    )
+    failure: Exception | None = None
+    cut: bool = False
+    prompts: list[Prompt] = field(default_factory=list)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+    limits = EmbeddingLimits(texts_per_call=64, calls_at_once=2)
+
+    async def generate(self, model: Model, prompt: Prompt, stream: bool = True) -> AsyncGenerator[ProviderEvent, None]:
+        self.prompts.append(prompt)
+        if self.failure is not None:
+            raise self.failure
+        try:
+            for number, event in enumerate(self.says):
+                if number == 1:
+                    if self.cut:
+                        raise ProviderFailed(FailureKind.THROTTLED)
+                    await self.gate.wait()
+                yield event
+        finally:
+            self.left.set()
+
+    async def embed(self, model: Model, texts: Sequence[str], query: bool) -> Embedded:
+        return Embedded([[float(len(text)), 0.0, 0.0] for text in texts], 2)
+
+
+@dataclass
+class House:
+    """The endpoint on a port, with the real use cases behind it."""
+
+    provider: Scripted
+    budgets: FakeBudgets
+    ledger: FakeLedger
+    url: str
+    client: httpx2.AsyncClient
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    provider, budgets, ledger, health = Scripted(), FakeBudgets(), FakeLedger(), HealthBook()
+    provider.gate.set()
+    models = FixedModels(TINY, VECTORS, prefer=Quality.BASIC)
+    around = surroundings(models, {"local": provider}, health, ledger, lambda: 0.0, budgets)
+    generate = GenerateText(around, FakeAnswerCache())
+    embed = EmbedTexts(models, {"local": provider}, VECTORS.name, health, ledger, lambda: 0.0, VectorCache(0))
+    listing = ListModels(models, health, lambda: 0.0)
+    api = OpenAIApi(UseCases(generate, CompleteText(generate), embed, listing), SettingsApiKeys(["sk-one"]), 4 << 20)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    serving = asyncio.ensure_future(HttpServer(api, "127.0.0.1", port, 1.0)())
+    url = f"http://127.0.0.1:{port}"
+    async with httpx2.AsyncClient(base_url=url, headers={"Authorization": "Bearer sk-one"}, trust_env=False) as client:
+        async with asyncio.timeout(5):
+            while True:
+                try:
+                    assert (await client.get("/healthz")).status_code == 200
+                    break
+                except httpx2.TransportError:
+                    await asyncio.sleep(0.01)
+        yield House(provider, budgets, ledger, url, client)
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+
+
+@pytest.fixture
+async def sdk(house: House) -> AsyncIterator[openai.AsyncOpenAI]:
+    async with openai.AsyncOpenAI(base_url=f"{house.url}/v1", api_key="sk-one", max_retries=0) as client:
+        yield client
+
+
+async def test_library_completes(sdk: openai.AsyncOpenAI, house: House) -> None:
+    completion = await sdk.chat.completions.create(
+        model="auto", messages=HELLO, temperature=0, top_p=0, max_tokens=50, stop=["END"], seed=7, user="anna"
+    )
+    assert completion.choices[0].message.content == "Returns are free [1]."
+    assert (completion.choices[0].finish_reason, completion.model) == ("length", "tiny")
+    assert completion.usage is not None
+    assert (completion.usage.prompt_tokens, completion.usage.completion_tokens, completion.usage.total_tokens) == (
+        7,
+        3,
+        10,
+    )
+    assert completion.usage.prompt_tokens_details is not None
+    assert completion.usage.prompt_tokens_details.cached_tokens == 4
+    assert completion.model_extra is not None
+    assert completion.model_extra["aisle"]["provider"] == "local"
+    prompt = house.provider.prompts[-1]
+    assert [(turn.role.value, turn.text) for turn in prompt.messages] == [("system", "Be brief."), ("user", "Returns?")]
+    assert (prompt.max_output_tokens, prompt.stop, prompt.seed, prompt.temperature) == (50, ("END",), 7, 0.0)
+    assert prompt.top_p is not None and 0 < prompt.top_p < 0.001
+    record = house.ledger.records[-1]
+    assert record.api_key.startswith("apiKeys/settings-")
+    assert (record.user, record.use_case) == (f"{record.api_key}/anna", "free")
+
+
+async def test_library_reads_content_in_parts_and_pictures(sdk: openai.AsyncOpenAI, house: House) -> None:
+    picture = "data:image/png;base64," + base64.b64encode(b"png").decode()
+    parts: list[Any] = [
+        {"type": "text", "text": "one"},
+        {"type": "text", "text": "two"},
+        {"type": "image_url", "image_url": {"url": picture}},
+    ]
+    await sdk.chat.completions.create(model="tiny", messages=[{"role": "user", "content": parts}])
+    turn = house.provider.prompts[-1].messages[0]
+    assert (turn.text, turn.images[0].media_type, turn.images[0].data) == ("one\ntwo", "image/png", b"png")
+
+
+async def test_library_streams_as_it_is_written(sdk: openai.AsyncOpenAI, house: House) -> None:
+    house.provider.gate.clear()
+    stream = await sdk.chat.completions.create(
+        model="auto", messages=HELLO, stream=True, stream_options={"include_usage": True}
+    )
+    chunks = []
+    async for chunk in stream:
+        chunks.append(chunk)
+        if chunk.choices and chunk.choices[0].delta.content == "Returns ":
+            # Only the first words were written so far, and they are here.
+            house.provider.gate.set()
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert text == "Returns are free [1]."
+    assert [c.choices[0].finish_reason for c in chunks if c.choices and c.choices[0].finish_reason] == ["length"]
+    assert chunks[-1].usage is not None and chunks[-1].usage.total_tokens == 10
+    assert {chunk.model for chunk in chunks} == {"tiny"}
+    assert len({chunk.id for chunk in chunks}) == 1
+
+
+async def test_words_with_quotes_and_signs_come_through_a_stream(sdk: openai.AsyncOpenAI, house: House) -> None:
+    said = ['"quoted" ', "new\nline\u0001 ", "ünïcode 🧦"]
+    house.provider.says = (*map(TextDelta, said), Ended(FinishReason.STOP, USAGE))
+    stream = await sdk.chat.completions.create(model="auto", messages=HELLO, stream=True)
+    heard = [chunk.choices[0].delta.content async for chunk in stream if chunk.choices[0].delta.content]
+    assert heard == said
+
+
+async def test_leaving_a_stream_stops_the_generation_and_is_accounted_for(
+    sdk: openai.AsyncOpenAI, house: House
+) -> None:
+    house.provider.gate.clear()
+    stream = await sdk.chat.completions.create(model="auto", messages=HELLO, stream=True)
+    async for chunk in stream:
+        if chunk.choices[0].delta.content:
+            break
+    await stream.close()
+    await asyncio.wait_for(house.provider.left.wait(), 3)
+    await asyncio.sleep(0.05)
+    assert house.ledger.records[0].outcome == "left"
+    assert len(house.budgets.settled) == 1
+
+
+async def test_stream_ends_with_done(house: House) -> None:
+    answer = await house.client.post("/v1/chat/completions", json={"messages": HELLO, "stream": True})
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.text.endswith("data: [DONE]\n\n")
+    assert '"usage"' not in answer.text
+
+
+async def test_tools_are_asked_for_and_answered(sdk: openai.AsyncOpenAI, house: House) -> None:
+    call = ToolCall("call_1", "find_order", '{"id": 7}')
+    house.provider.says = (call, Ended(FinishReason.TOOL_CALLS, USAGE))
+    tools: list[Any] = [
+        {"type": "function", "function": {"name": "find_order", "parameters": {"type": "object", "properties": {}}}}
+    ]
+    completion = await sdk.chat.completions.create(model="auto", messages=HELLO, tools=tools, tool_choice="required")
+    message = completion.choices[0].message
+    assert message.tool_calls is not None
+    assert (message.content, message.tool_calls[0].to_dict()["function"]) == (
+        None,
+        {"name": "find_order", "arguments": '{"id": 7}'},
+    )
+    stream = await sdk.chat.completions.create(model="auto", messages=HELLO, tools=tools, stream=True)
+    deltas = [chunk.choices[0].delta async for chunk in stream]
+    asked = [one for delta in deltas for one in delta.tool_calls or ()]
+    assert [(one.index, one.id, one.function and one.function.arguments) for one in asked] == [
+        (0, "call_1", '{"id": 7}')
+    ]
+    house.provider.says = (TextDelta("Sent."), Ended(FinishReason.STOP, USAGE))
+    turns: list[Any] = [*HELLO, message.to_dict(), {"role": "tool", "tool_call_id": "call_1", "content": "sent"}]
+    again = await sdk.chat.completions.create(model="auto", messages=turns, tools=tools)
+    assert again.choices[0].message.content == "Sent."
+    assert [turn.role.value for turn in house.provider.prompts[-1].messages] == ["system", "user", "assistant", "tool"]
+
+
+async def test_answer_of_a_schema_is_checked_and_never_half(sdk: openai.AsyncOpenAI, house: House) -> None:
+    shape: Any = {
+        "type": "json_schema",
+        "json_schema": {"name": "mood", "schema": {"type": "object", "required": ["mood"]}, "strict": True},
+    }
+    house.provider.says = (TextDelta('{"mood":'), TextDelta(' "glad"}'), Ended(FinishReason.STOP, USAGE))
+    good = await sdk.chat.completions.create(model="auto", messages=HELLO, response_format=shape)
+    assert json.loads(good.choices[0].message.content or "") == {"mood": "glad"}
+    house.provider.says = (TextDelta('{"tone": 1}'), Ended(FinishReason.STOP, USAGE))
+    with pytest.raises(openai.InternalServerError) as bad:
+        await sdk.chat.completions.create(model="auto", messages=HELLO, response_format=shape)
+    assert bad.value.code == "answer_invalid"
+
+
+async def test_library_embeds(sdk: openai.AsyncOpenAI) -> None:
+    # The library asks for base64 unless told otherwise, and decodes it.
+    packed = await sdk.embeddings.create(model="auto", input=["wool", "sun"])
+    plain = await sdk.embeddings.create(model="vectors", input="wool", encoding_format="float")
+    assert [item.embedding for item in packed.data] == [[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
+    assert (plain.data[0].embedding, packed.model) == ([1.0, 0.0, 0.0], "vectors")
+    assert packed.usage.prompt_tokens == 2
+    assert len((await sdk.embeddings.create(model="auto", input=[f"text {n}" for n in range(600)])).data) == 600
+
+
+async def test_base64_is_little_endian_floats(house: House) -> None:
+    body = {"input": "wool", "model": "auto", "encoding_format": "base64"}
+    answer = await house.client.post("/v1/embeddings", json=body)
+    assert struct.unpack("<3f", base64.b64decode(answer.json()["data"][0]["embedding"])) == (1.0, 0.0, 0.0)
+
+
+async def test_library_lists_models(sdk: openai.AsyncOpenAI) -> None:
+    assert [model.id async for model in await sdk.models.list()] == ["auto", "tiny", "vectors"]
+    assert (await sdk.models.retrieve("tiny")).owned_by == "local"
+    with pytest.raises(openai.NotFoundError):
+        await sdk.models.retrieve("nothing")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_library_knows_our_errors(sdk: openai.AsyncOpenAI, house: House, stream: bool) -> None:
+    with pytest.raises(openai.NotFoundError) as unknown:
+        await sdk.chat.completions.create(model="nothing", messages=HELLO, stream=stream)
+    assert unknown.value.code == "model_not_found"
+    house.provider.failure = PromptTooLong()
+    with pytest.raises(openai.BadRequestError) as too_long:
+        await sdk.chat.completions.create(model="auto", messages=HELLO, stream=stream)
+    assert too_long.value.code == "context_length_exceeded"
+    house.provider.failure = ProviderFailed(FailureKind.THROTTLED, 7.0)
+    with pytest.raises(openai.InternalServerError) as away:
+        await sdk.chat.completions.create(model="auto", messages=HELLO, stream=stream)
+    assert (away.value.code, away.value.response.headers["retry-after"]) == ("provider_unavailable", "7")
+
+
+async def test_spent_budget_is_a_rate_limit(sdk: openai.AsyncOpenAI, house: House) -> None:
+    house.budgets.left = -1
+    with pytest.raises(openai.RateLimitError) as spent:
+        await sdk.chat.completions.create(model="auto", messages=HELLO)
+    assert (spent.value.code, spent.value.response.headers["retry-after"]) == ("insufficient_quota", "30")
+    assert house.provider.prompts == []
+
+
+async def test_bug_is_answered_by_a_fixed_text(sdk: openai.AsyncOpenAI, house: House) -> None:
+    house.provider.failure = RuntimeError("hunter2")
+    with pytest.raises(openai.InternalServerError) as bug:
+        await sdk.chat.completions.create(model="auto", messages=HELLO)
+    assert (bug.value.code, "hunter2" in str(bug.value)) == ("internal", False)
+
+
+async def test_error_in_the_middle_of_a_stream_is_raised_by_the_library(sdk: openai.AsyncOpenAI, house: House) -> None:
+    house.provider.cut = True
+    stream = await sdk.chat.completions.create(model="auto", messages=HELLO, stream=True)
+    with pytest.raises(openai.APIError, match="stopped in the middle"):
+        async for _ in stream:
+            pass
+
+
+async def test_wrong_key_is_refused(house: House) -> None:
+    async with openai.AsyncOpenAI(base_url=f"{house.url}/v1", api_key="sk-three", max_retries=0) as client:
+        with pytest.raises(openai.AuthenticationError) as refused:
+            await client.models.list()
+    assert refused.value.code == "invalid_api_key"
+    nobody = await httpx2.AsyncClient(trust_env=False).get(f"{house.url}/v1/models")
+    assert (nobody.status_code, nobody.headers["www-authenticate"]) == (401, "Bearer")
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"messages": []}, "messages"),
+        ({}, "messages"),
+        ({"messages": HELLO, "n": 2}, "n"),
+        ({"messages": HELLO, "temperature": 9}, "temperature"),
+        ({"messages": HELLO, "temperature": "hot"}, "temperature"),
+        ({"messages": HELLO, "max_tokens": 0}, "max_tokens"),
+        ({"messages": HELLO, "tools": [{"type": "retrieval"}]}, "tools.0.type"),
+        ({"messages": HELLO, "tools": [{"type": "function", "function": {"name": "a b"}}]}, "tools.0.function.name"),
+        ({"messages": HELLO, "tool_choice": "required"}, "tool_choice.mode"),
+        ({"messages": HELLO, "response_format": {"type": "xml"}}, "response_format.type"),
+        (
+            {"messages": HELLO, "response_format": {"type": "json_schema", "json_schema": {"schema": {"type": 7}}}},
+            "response_format.schema",
+        ),
+        (
+            {
+                "messages": HELLO,
+                "response_format": {"type": "json_schema", "json_schema": {"schema": {"$ref": "http://10.0.0.1/x"}}},
+            },
+            "response_format.schema",
+        ),
+        ({"messages": HELLO, "stop": ["a"] * 5}, "stop"),
+        ({"messages": HELLO, "model": "../secret"}, "model"),
+        ({"messages": HELLO, "logprobs": True}, "logprobs"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].tool_call_id"),
+        ({"messages": [{"role": "wizard", "content": "x"}]}, "messages.0.role"),
+        ({"messages": ["hello"]}, "messages.0"),
+        ({"messages": [{"role": "user", "content": "a\x00b"}]}, "messages.0.content"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages.0.content.0.image_url.url"),
+        (
+            {
+                "messages": [
+                    {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://10.0.0.1/"}}]}
+                ]
+            },
+            "messages.0.content.0.image_url.url",
+        ),
+        ({"messages": HELLO, "aisle": {"use_case": "mining"}}, "aisle.use_case"),
+        ({"messages": HELLO, "stream_options": 7, "stream": True}, "stream_options"),
+    ],
+)
+async def test_what_is_not_served_is_refused_and_named_and_nothing_is_billed(
+    house: House, body: Any, param: str
+) -> None:
+    answer = await house.client.post("/v1/chat/completions", json=body)
+    assert answer.status_code == 400, answer.text
+    error = answer.json()["error"]
+    assert (error["type"], error["param"]) == ("invalid_request_error", param)
+    assert (house.provider.prompts, house.ledger.records, house.budgets.reserved) == ([], [], [])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"input": ""}, {"input": []}, {"input": [1, 2]}, {"input": ["a", ""]}, {"input": "a", "dimensions": 7}, {}],
+)
+async def test_embeddings_of_nonsense_are_refused(house: House, body: Any) -> None:
+    answer = await house.client.post("/v1/embeddings", json=body)
+    assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_request_error")
+
+
+async def test_errors_of_the_router_have_the_same_shape(house: House) -> None:
+    kind = {"Content-Type": "application/json"}
+    for answer in (
+        await house.client.get("/v1/unheard-of"),
+        await house.client.get("/v1/embeddings"),
+        await house.client.post("/v1/embeddings", content=b"{", headers=kind),
+        await house.client.post("/v1/embeddings", content=b"[" * 5000, headers=kind),
+        await house.client.post("/v1/embeddings", content=b'"text"', headers=kind),
+        await house.client.post("/v1/embeddings", content=b'{"input": "\xff"}', headers=kind),
+        await house.client.post("/v1/embeddings", content=b'{"input": NaN}', headers=kind),
+        await house.client.post("/v1/embeddings", content=b"{}", headers={"Content-Type": "text/plain"}),
+        await house.client.post("/v1/embeddings", content=b"{}", headers={**kind, "Content-Encoding": "gzip"}),
+    ):
+        assert 400 <= answer.status_code < 500
+        assert answer.json()["error"]["message"]
+        assert answer.headers["x-request-id"]
+
+
+async def test_larger_bodies_are_taken_than_elsewhere(house: House) -> None:
+    fits = await house.client.post("/v1/embeddings", json={"input": ["x" * 90_000] * 20})
+    assert fits.status_code == 200
+    refused = await house.client.post("/v1/embeddings", json={"input": ["x" * 90_000] * 120})
+    assert (refused.status_code, refused.json()["error"]["type"]) == (413, "invalid_request_error")
