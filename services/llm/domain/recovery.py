@@ -10,9 +10,9 @@ _GO_ON = (
     "Your last message was cut off in the middle. Go on exactly where it stops: do not repeat any of it, do not "
     "comment, do not begin again. Your first character follows its last one."
 )
-# A repeated beginning or end of this many characters is no chance.
-_TELLING = 24
-_SHORTEST = 4
+# A repeated beginning, or a repeated end, of this many characters is no chance.
+_SAME_BEGINNING = 16
+_SAME_END = 12
 # How much of the new words is looked at before they are passed on.
 _WINDOW = 160
 
@@ -43,7 +43,8 @@ class Seam:
     """Joins the words of a second model to those of the first without saying anything twice.
 
     A model asked to go on sometimes repeats the last words, and sometimes the whole answer. What it repeats is
-    swallowed; an answer that begins like the first one and then differs raises Diverged.
+    swallowed, even of a word or two: that a model means to say the same twice just where the first one broke off is
+    less likely than that it begins anew. One that begins like the first and then differs raises Diverged.
     """
 
     def __init__(self, said: str, style: Style) -> None:
@@ -57,9 +58,9 @@ class Seam:
         if self._open:
             return text
         self._held += text
-        if self._repeated() and len(self._held) < len(self._said) and self._said.startswith(self._held):
+        if len(self._held) < len(self._said) and self._said.startswith(self._held):
             return ""
-        if self._repeated() and self._held.startswith(self._said):
+        if self._held.startswith(self._said):
             return self._pass(self._held[len(self._said) :])
         if self._begins_anew():
             raise Diverged
@@ -75,12 +76,8 @@ class Seam:
             raise Diverged
         return self._pass(self._trimmed())
 
-    def _repeated(self) -> bool:
-        """Return whether the same beginning would be a repetition: a letter or two may well come again."""
-        return len(self._said.strip()) >= _SHORTEST
-
     def _begins_anew(self) -> bool:
-        return len(self._said) >= _TELLING and self._held[:_TELLING] == self._said[:_TELLING]
+        return len(self._said) >= _SAME_BEGINNING and self._held.startswith(self._said[:_SAME_BEGINNING])
 
     def _pass(self, text: str) -> str:
         self._open, self._held = True, ""
@@ -89,7 +86,7 @@ class Seam:
     def _trimmed(self) -> str:
         """Return the new words without a repeated end of the old ones."""
         longest = min(len(self._said), len(self._held))
-        for size in range(longest, _TELLING // 2 - 1, -1):
+        for size in range(longest, _SAME_END - 1, -1):
             if self._said.endswith(self._held[:size]):
                 return self._held[size:]
         return self._held
