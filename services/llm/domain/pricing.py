@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from services.llm.domain.usage import TokenUsage
 
 _MILLION = 1_000_000
+_THOUSAND = 1_000
 
 
 class PriceUnknown(Exception):
@@ -18,11 +19,16 @@ class Rates:
 
     input: int = 0
     output: int = 0
-    # Read from the provider's prompt cache; None means the full input price.
+    # Read from the provider's prompt cache.
     cached_input: int | None = None
     # Written to the provider's prompt cache, to be kept for five minutes and for an hour.
     cache_write: int | None = None
     cache_write_1h: int | None = None
+
+    @property
+    def free(self) -> bool:
+        """Whether nothing costs anything: what is not named then costs nothing either."""
+        return not (self.input or self.output or self.cached_input or self.cache_write or self.cache_write_1h)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +47,8 @@ class Price:
     tiers: Sequence[Tier] = ()
     # Micro-USD for every call, whatever its size.
     per_call: int = 0
-    # Part of the price, in thousandths, that a provider's batch takes.
-    batch_permille: int = 1000
+    # Part of the price, in thousandths, that a provider's batch takes; None when no price of batches is known.
+    batch_permille: int | None = None
     # The day it was published, for example "2026-11-01".
     date: str = ""
 
@@ -62,21 +68,23 @@ def cost_micros(price: Price, usage: TokenUsage, batch: bool = False) -> int:
     the output and cost the same. Raises PriceUnknown for a part that has no price.
     """
     rates = price.of(usage)
-    fresh = usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens - usage.cache_write_1h_tokens
+    cached, written, kept = usage.cached_input_tokens, usage.cache_write_tokens, usage.cache_write_1h_tokens
+    fresh = usage.input_tokens - cached - written - kept
     if fresh < 0:
         raise PriceUnknown("the parts of the input are more than the whole")
-    exact = fresh * rates.input + usage.output_tokens * rates.output
-    if usage.cached_input_tokens:
-        exact += usage.cached_input_tokens * (rates.input if rates.cached_input is None else rates.cached_input)
-    exact += _written(usage.cache_write_tokens, rates.cache_write, "a write into the prompt cache")
-    exact += _written(usage.cache_write_1h_tokens, rates.cache_write_1h, "an hour in the prompt cache")
-    exact += price.per_call * _MILLION
-    if batch:
-        return -(-exact * price.batch_permille // (_MILLION * 1000))
-    return -(-exact // _MILLION)
+    exact = fresh * rates.input + usage.output_tokens * rates.output + price.per_call * _MILLION
+    if (cached or written or kept) and not rates.free:
+        exact += _part(cached, rates.cached_input, "a read from the prompt cache")
+        exact += _part(written, rates.cache_write, "a write into the prompt cache")
+        exact += _part(kept, rates.cache_write_1h, "an hour in the prompt cache")
+    if not batch or not exact:
+        return -(-exact // _MILLION)
+    if price.batch_permille is None:
+        raise PriceUnknown("a batch has no price")
+    return -(-exact * price.batch_permille // (_MILLION * _THOUSAND))
 
 
-def _written(tokens: int, rate: int | None, what: str) -> int:
+def _part(tokens: int, rate: int | None, what: str) -> int:
     if not tokens:
         return 0
     if rate is None:

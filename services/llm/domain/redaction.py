@@ -5,14 +5,17 @@ addresses and secrets that look like keys. The same value gets the same stand-in
 """
 
 import re
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from services.llm.domain.generation import Message, Prompt, Role, ToolCall
 
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![\w-])")
+# Every group but the bank's holds a digit, or the next word of the sentence would be taken for one.
 _IBAN = re.compile(
-    r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]{4}){2,7}(?:[ -]?[A-Za-z0-9]{1,3})?(?![A-Za-z0-9])"
+    r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}[ -]?[A-Za-z0-9]{4}(?:[ -]?(?=[A-Za-z]{0,3}\d)[A-Za-z0-9]{4}){1,6}"
+    r"(?:[ -]?(?=[A-Za-z]{0,2}\d)[A-Za-z0-9]{1,3})?(?![A-Za-z0-9])"
 )
 _CARD = re.compile(r"(?<![\d.,-])\d(?:[ -]?\d){12,18}(?![\d])")
 # Numbers people are called at: with a plus, a leading zero or brackets, or in the grouped form of North America.
@@ -39,6 +42,7 @@ _ADDRESS = re.compile(
 _HINT = re.compile(r"[@\d]|sk-|ak-|pk-|ghp|xox|AKIA")
 _STAND_IN = re.compile(r"\[(?:EMAIL|PHONE|CARD|IBAN|ADDRESS|SECRET)_\d+\]")
 _LONGEST_STAND_IN = 16
+_CLEAN_KEPT = 4096
 
 
 def _luhn(digits: str) -> bool:
@@ -139,11 +143,19 @@ class Restored:
 
 
 class PatternRedaction:
-    """A `Redaction`: what the patterns find never leaves. An error on the way stops the call, it is not let through."""
+    """A `Redaction`: what the patterns find never leaves. An error on the way stops the call, it is not let through.
+
+    Texts in which nothing was found are known again by their hash: instructions come with every call, and looking
+    through them each time would cost more than everything else. No text is kept.
+    """
+
+    def __init__(self) -> None:
+        """Begin knowing none."""
+        self._clean: OrderedDict[int, None] = OrderedDict()
 
     def redact(self, prompt: Prompt) -> tuple[Prompt, Restored | None]:
         """Return the prompt with stand-ins, and what puts the originals back; None when nothing was found."""
-        if not any(_needs_a_look(message) for message in prompt.messages):
+        if all(self._is_clean(message.text) and not message.tool_calls for message in prompt.messages):
             return prompt, None
         stand_ins = StandIns()
         messages = [_redacted(message, stand_ins) for message in prompt.messages]
@@ -153,15 +165,25 @@ class PatternRedaction:
 
     def is_personal(self, prompt: Prompt) -> bool:
         """Return whether a turn of the user holds personal data; the shop's own instructions may name its address."""
+        return any(
+            message.role in (Role.USER, Role.TOOL) and not self._is_clean(message.text) for message in prompt.messages
+        )
+
+    def _is_clean(self, text: str) -> bool:
+        if not _HINT.search(text):
+            return True
+        known = hash(text)
+        if known in self._clean:
+            self._clean.move_to_end(known)
+            return True
         stand_ins = StandIns()
-        for message in prompt.messages:
-            if message.role in (Role.USER, Role.TOOL):
-                stand_ins.redact(message.text)
-        return bool(stand_ins.originals)
-
-
-def _needs_a_look(message: Message) -> bool:
-    return _HINT.search(message.text) is not None or bool(message.tool_calls)
+        stand_ins.redact(text)
+        if stand_ins.originals:
+            return False
+        self._clean[known] = None
+        if len(self._clean) > _CLEAN_KEPT:
+            self._clean.popitem(last=False)
+        return True
 
 
 def _redacted(message: Message, stand_ins: StandIns) -> Message:
