@@ -2,14 +2,15 @@
 
 import hashlib
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from services.llm.adapters.models_contradictions import contradictions
 from services.llm.domain.budget import Rule, Subject, Window
 from services.llm.domain.model import (
     CacheMode,
@@ -25,9 +26,21 @@ from services.llm.domain.pricing import Price, Rates, Tier
 
 _VERSIONS = (1, 2)
 _MILLION = 1_000_000
-Dollars = Annotated[Decimal, Field(ge=0, le=100_000)]
+# Finer than a micro-dollar for a million tokens nothing is counted.
+Dollars = Annotated[Decimal, Field(ge=0, le=100_000, decimal_places=6)]
 Name = Annotated[str, Field(pattern=r"^models/[A-Za-z0-9][A-Za-z0-9._:-]{0,119}$")]
+Seconds = Annotated[float, Field(gt=0, le=300, allow_inf_nan=False)]
 QualityName = Literal["any", "basic", "standard", "premium"]
+
+
+def _day(value: object) -> object:
+    """Take a day with quotes or without, and nothing that only could be read as one."""
+    if isinstance(value, datetime) or not isinstance(value, str | date):
+        raise ValueError("a day such as 2026-11-01 is expected")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_day)]
 
 
 class BadModelsFile(ValueError):
@@ -59,18 +72,13 @@ class _Tier(_Rates):
 class _Price(_Rates):
     tiers: tuple[_Tier, ...] = ()
     per_call: Dollars = Decimal(0)
-    batch_factor: Annotated[Decimal, Field(gt=0, le=1, decimal_places=3)] = Decimal(1)
-    date: str = ""
-
-    @model_validator(mode="after")
-    def _dated(self) -> Self:
-        if self.date:
-            date.fromisoformat(self.date)
-        return self
+    batch_factor: Annotated[Decimal, Field(gt=0, le=1, decimal_places=3)] | None = None
+    date: Day | None = None
 
     def whole(self) -> Price:
         tiers = tuple(Tier(tier.above_input_tokens, tier.read()) for tier in self.tiers)
-        return Price(self.read(), tiers, _micros(self.per_call), int(self.batch_factor * 1000), self.date)
+        batch = None if self.batch_factor is None else int(self.batch_factor * 1000)
+        return Price(self.read(), tiers, _micros(self.per_call), batch, self.date.isoformat() if self.date else "")
 
 
 class _Model(_Entry):
@@ -92,14 +100,8 @@ class _Model(_Entry):
     prefill: bool = False
     external: bool | None = None
     region: str = ""
-    first_token_seconds: float = Field(10.0, gt=0, le=300)
-    silence_seconds: float = Field(10.0, gt=0, le=300)
-
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        if (self.kind == "embedding") != (self.dimension > 0):
-            raise ValueError("dimension belongs to embedding models, and to each of them")
-        return self
+    first_token_seconds: Seconds = 10.0
+    silence_seconds: Seconds = 10.0
 
     def read(self) -> Model:
         same = self.model_dump(exclude={"kind", "quality", "price", "external"})
@@ -117,21 +119,11 @@ class _Policy(_Entry):
     strategy: Literal["cheapest", "order", "weighted", "fastest", "complexity"] = "cheapest"
     models: tuple[Name, ...] = ()
     weights: dict[Name, Annotated[int, Field(gt=0, le=10_000)]] = {}
-    threshold: float = Field(0.5, ge=0, le=1)
+    threshold: float = Field(0.5, ge=0, le=1, allow_inf_nan=False)
     over_budget: Literal["refuse", "cheaper"] = "refuse"
     hedge: bool = False
     cache: Literal["off", "exact", "similar"] = "off"
-    cache_seconds: float = Field(3600.0, ge=1, le=30 * 86_400)
-
-    @model_validator(mode="after")
-    def _fits_its_strategy(self) -> Self:
-        if self.strategy == "complexity" and len(self.models) != 2:
-            raise ValueError("complexity names two models: the small one and the large one")
-        if self.strategy == "order" and not self.models:
-            raise ValueError("order names its models")
-        if self.strategy == "weighted" and not self.weights:
-            raise ValueError("weighted gives weights")
-        return self
+    cache_seconds: float = Field(3600.0, ge=1, le=30 * 86_400, allow_inf_nan=False)
 
     def read(self) -> Policy:
         return Policy(
@@ -154,12 +146,6 @@ class _Budget(_Entry):
     tokens: int | None = Field(None, ge=0)
     dollars: Dollars | None = None
 
-    @model_validator(mode="after")
-    def _limits_something(self) -> Self:
-        if self.tokens is None and self.dollars is None:
-            raise ValueError("a budget limits tokens or dollars")
-        return self
-
     def read(self) -> Rule:
         micros = None if self.dollars is None else _micros(self.dollars)
         return Rule(Subject(self.subject), self.name, Window(self.window), self.tokens, micros)
@@ -174,32 +160,35 @@ class _File(_Entry):
     policies: dict[USE_CASES, _Policy] = {}
     budgets: tuple[_Budget, ...] = ()
 
-    @model_validator(mode="after")
-    def _belongs_together(self) -> Self:
-        if self.version not in _VERSIONS:
-            raise ValueError(f"version {_VERSIONS[-1]} is expected")
-        names = [model.name for model in self.models]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"{', '.join(twice)} named twice")
-        known = {model.name for model in self.models if model.kind == "text"}
-        for use_case, policy in self.policies.items():
-            if unknown := sorted({*policy.models, *policy.weights} - known):
-                raise ValueError(f"policies.{use_case} names {', '.join(unknown)}, which is no text model of this file")
-        return self
+
+class _Loader(yaml.CSafeLoader):
+    """Reads YAML, and refuses a key that stands twice: one of the two would be lost."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Return a mapping whose keys are all different."""
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if twice := sorted({key for key in keys if keys.count(key) > 1}):
+            raise yaml.constructor.ConstructorError(None, None, f"{', '.join(twice)} given twice", node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def read(path: Path) -> ModelTable:
     """Return the whole table of a file, or raise BadModelsFile."""
     try:
         text = path.read_text(encoding="utf-8")
-        document = yaml.safe_load(text)
-        if not isinstance(document, Mapping) or document.get("version") not in _VERSIONS:
-            raise BadModelsFile(f"{path}: version {_VERSIONS[-1]} is expected")
+        document = yaml.load(text, _Loader)  # noqa: S506 - a safe loader
+    # Numbers and days that are none are ValueErrors.
+    except (OSError, yaml.YAMLError, ValueError, RecursionError) as problem:
+        raise BadModelsFile(f"{path}: {type(problem).__name__}: {problem}") from problem
+    if not isinstance(document, Mapping) or document.get("version") not in _VERSIONS:
+        raise BadModelsFile(f"{path}: version: {_VERSIONS[-1]} is expected")
+    file, said = None, list(contradictions(document))
+    try:
         file = _File.model_validate(document)
     except ValidationError as invalid:
-        raise BadModelsFile(f"{path}: {_explained(document, invalid)}") from invalid
-    except (OSError, yaml.YAMLError, UnicodeDecodeError, RecursionError) as problem:
-        raise BadModelsFile(f"{path}: {type(problem).__name__}: {problem}") from problem
+        said += [(error["loc"], error["msg"].removeprefix("Value error, ")) for error in invalid.errors()]
+    if said or file is None:
+        raise BadModelsFile(f"{path}: {'; '.join(_told(document, place, problem) for place, problem in said)}")
     return ModelTable(
         file.version,
         [model.read() for model in file.models],
@@ -209,17 +198,14 @@ def read(path: Path) -> ModelTable:
     )
 
 
-def _explained(document: Mapping[str, Any], invalid: ValidationError) -> str:
-    """Say everything that is wrong, each with its place, a model by its name where it has one."""
-    said = []
-    for error in invalid.errors(include_url=False, include_input=False, include_context=False):
-        place = [str(part) for part in error["loc"]]
-        if len(place) > 1 and place[0] == "models":
-            row = document["models"][int(place[1])]
-            name = row.get("name") if isinstance(row, Mapping) else None
-            place[:2] = [str(name or f"models[{place[1]}]")]
-        said.append(f"{'.'.join(place) or 'the file'}: {error['msg'].removeprefix('Value error, ')}")
-    return "; ".join(said)
+def _told(document: Mapping[str, Any], place: tuple[int | str, ...], problem: str) -> str:
+    """Say what is wrong and where, `models[3].price.output (models/x): ...`, with the model's name where it has one."""
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
+    name = None
+    if len(place) > 1 and place[0] == "models":
+        row = document["models"][place[1]]
+        name = row.get("name") if isinstance(row, Mapping) else None
+    return f"{where} ({name}): {problem}" if name else f"{where}: {problem}"
 
 
 def _micros(dollars: Decimal) -> int:

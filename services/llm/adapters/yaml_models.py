@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
 
 from services.llm.adapters.models_file import BadModelsFile, read
@@ -12,7 +13,10 @@ __all__ = ["PACKAGED", "BadModelsFile", "YamlModels", "read"]
 log = logging.getLogger("aisle.llm.models")
 
 PACKAGED = Path(__file__).parent.parent / "models.yaml"
-_LOOK_SECONDS = 0.5
+# A file is read once two looks in a row saw it unchanged, so a change is taken over within half a second.
+_LOOK_SECONDS = 0.25
+
+_Signature = tuple[int, int, int]
 
 
 class YamlModels:
@@ -22,10 +26,21 @@ class YamlModels:
         """Take the file and the providers that are configured; raises BadModelsFile."""
         self._path = path
         self._providers = providers
-        self._seen = self._signature()
+        self._seen = self._last = self._signature()
         # Why the file as it is now is not used; empty when it is.
         self.problem = ""
+        self.loaded_at = datetime.now(UTC)
         self._configured = self._read()
+
+    @property
+    def version(self) -> int:
+        """The version of the format that the table is written in."""
+        return self._configured.version
+
+    @property
+    def digest(self) -> str:
+        """What changes with every word of the file, for telling two replicas' tables apart."""
+        return self._configured.digest
 
     def configured(self) -> ModelTable:
         """Return the models whose provider is configured."""
@@ -35,23 +50,36 @@ class YamlModels:
         """Look at the file until cancelled, and take over what changed."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            await asyncio.to_thread(self.look)
+            if self._is_due():
+                await asyncio.to_thread(self._take_over)
 
     def look(self) -> None:
-        """Take the file over if it changed."""
-        signature = self._signature()
-        if signature == self._seen:
-            return
+        """Take the file over if it changed and is not being written just now."""
+        if self._is_due():
+            self._take_over()
+
+    def _is_due(self) -> bool:
+        """Return whether the file is another one than was read last, and the same as at the last look.
+
+        Half a file may be a whole table: somebody who writes in place is waited for.
+        """
+        before, self._last = self._last, self._signature()
+        return self._last != self._seen and self._last == before
+
+    def _take_over(self) -> None:
+        signature = self._last
         try:
             table = self._read()
         except BadModelsFile as bad:
             if str(bad) != self.problem:
                 log.error("capability table refused", extra={"data": {"reason": str(bad)}})
-            self.problem = str(bad)
-            # A file that was caught half written is whole at the next look.
-            self._seen = signature
+            self.problem, self._seen = str(bad), signature
+            return
+        if self._signature() != signature:
+            # Changed while it was read: the next looks decide.
             return
         self._configured, self._seen, self.problem = table, signature, ""
+        self.loaded_at = datetime.now(UTC)
         log.info("capability table read", extra={"data": {"digest": table.digest, "models": len(table.models)}})
 
     def _read(self) -> ModelTable:
@@ -59,7 +87,7 @@ class YamlModels:
         models = [model for model in table.models if model.provider in self._providers]
         return ModelTable(table.version, models, table.policies, table.budgets, table.digest)
 
-    def _signature(self) -> tuple[int, int, int]:
+    def _signature(self) -> _Signature:
         try:
             found = self._path.stat()
         except OSError:

@@ -155,4 +155,5 @@ def _record(work: _Work, outcome: str, seconds: float) -> UsageRecord:
         usage=usage,
         cost_micros=cost_micros(work.model.price, usage),
         seconds=seconds,
+        price_date=work.model.price.date,
     )
