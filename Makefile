@@ -119,10 +119,18 @@ bench: setup ## Measure what docs/measurements.md claims; DATA=folder with the p
 	@$(BIN)/python -m bench.search_icecat --data $(DATA)/icecat
 	@$(BIN)/python -m bench.embeddings --icecat $(DATA)/icecat
 
+.PHONY: bench-llm
+bench-llm: setup ## The gateway beside LiteLLM and Portkey, on one core each
+	@$(BIN)/python -m bench.llm.run
+
+.PHONY: bench-routing
+bench-routing: setup ## The choice between a small and a large model, on public outcomes
+	@$(BIN)/python -m bench.routing --data $(DATA)
+
 .PHONY: clean
 clean: ## Remove what was built and installed, but not the shop's data in .aisle
 	@rm -rf .venv .venv-servers $(STATE) proto/gen frontend/node_modules frontend/dist checks/node_modules
 
 .PHONY: help
 help: ## Show this
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

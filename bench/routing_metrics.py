@@ -44,7 +44,8 @@ def recovery_curve(score: Array, outcomes: Outcomes) -> Array:
 
 def _curve(score: Array, added: NDArray[np.int64]) -> Array:
     reached = np.concatenate(([0], np.cumsum(added[np.argsort(-score, kind="stable")])))
-    return reached / reached[-1]
+    share: Array = reached / reached[-1]
+    return share
 
 
 def apgr(curve: Array) -> float:

@@ -10,6 +10,12 @@ depends_on = None
 
 def upgrade() -> None:
     """Create both tables. Durations are microseconds, money is micro-USD."""
+    _records()
+    _indexes()
+    _days()
+
+
+def _records() -> None:
     op.execute("""
         CREATE TABLE usage_records (
             record_id uuid PRIMARY KEY,
@@ -43,6 +49,9 @@ def upgrade() -> None:
             hedge boolean NOT NULL,
             batch boolean NOT NULL,
             price_date text NOT NULL)""")
+
+
+def _indexes() -> None:
     # With what it takes to find the most expensive users, so that the table itself need not be read for it.
     op.execute("""
         CREATE INDEX usage_records_by_time ON usage_records (record_time, record_id)
@@ -51,6 +60,9 @@ def upgrade() -> None:
     op.execute("""
         CREATE INDEX usage_records_failed ON usage_records (record_time, record_id)
         WHERE outcome NOT IN ('ok', 'left', 'outrun')""")
+
+
+def _days() -> None:
     # A series has one row a day. Its histograms hold a number per bucket with calls: bucket * 2^40 + calls.
     op.execute("""
         CREATE TABLE usage_days (
