@@ -120,14 +120,14 @@ def difficulty_judge(settings: LlmSettings) -> DifficultyJudge | None:
         return None
 
 
-def openai_api(settings: LlmSettings, use_cases: openai.UseCases) -> list[serve.Job]:
-    """Return the job that serves OpenAI's protocol, where a port is given for it."""
+def openai_api(settings: LlmSettings, use_cases: openai.UseCases) -> list[serve.Door]:
+    """Return the door that serves OpenAI's protocol, where a port is given for it."""
     if not settings.http_port:
         return []
     from services.llm.servicer.openai_api.server import HttpServer
 
     api = openai.OpenAIApi(use_cases, SettingsApiKeys(settings.accepted_api_keys()), settings.max_body_bytes)
-    return [HttpServer(api, settings.listen_host, settings.http_port, settings.grace_seconds)]
+    return [HttpServer(api, settings.listen_host, settings.http_port)]
 
 
 async def pause() -> None:
@@ -170,8 +170,8 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> serve.Service:
             flights.run,
             *deliver,
             *shared.background,
-            *http,
         ],
+        doors=http,
     )
 
 

@@ -9,7 +9,7 @@ import signal
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import grpc
 import uvloop
@@ -29,6 +29,22 @@ FAILED_GRACE = 1.0
 Job = Callable[[], Coroutine[Any, Any, None]]
 
 
+class Door(Protocol):
+    """Another way into the process beside gRPC; it leaves by the same three steps."""
+
+    async def serve(self) -> None:
+        """Serve until stopped or cancelled."""
+        ...
+
+    def not_serving(self) -> None:
+        """Say to whoever asks that nothing more should be sent here."""
+        ...
+
+    async def stop(self, grace: float) -> None:
+        """Take nothing more, and return once what runs has ended or the grace is over."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """What a service brings to its process."""
@@ -43,6 +59,8 @@ class Service:
     replies: Replies | None = None
     # Runs beside the server until the process leaves: stream consumers and the like.
     background: Sequence[Job] = ()
+    # Further ways in.
+    doors: Sequence[Door] = ()
 
 
 Build = Callable[[AsyncExitStack], Awaitable[Service]]
@@ -82,10 +100,11 @@ async def _until_stopped(
     async with asyncio.TaskGroup() as group:
         running = [group.create_task(state.watch())]
         running += [group.create_task(job()) for job in service.background]
+        running += [group.create_task(door.serve()) for door in service.doors]
         await state.serving()
         log.info("serving", extra={"data": {"port": settings.listen_port, "grpc_service": service.full_name}})
         await stop.wait()
-        await _leave(settings, state, server)
+        await _leave(settings, state, server, service.doors)
         for task in running:
             task.cancel()
 
@@ -109,11 +128,18 @@ def _server(settings: RuntimeSettings, service: Service, state: health.Health) -
     return server
 
 
-async def _leave(settings: RuntimeSettings, state: health.Health, server: grpc.aio.Server) -> None:
+async def _leave(
+    settings: RuntimeSettings, state: health.Health, server: grpc.aio.Server, doors: Sequence[Door]
+) -> None:
     log.info("draining", extra={"data": {"drain_seconds": settings.drain_seconds}})
     await state.not_serving()
+    for door in doors:
+        door.not_serving()
     await asyncio.sleep(settings.drain_seconds)
-    await server.stop(settings.grace_seconds)
+    async with asyncio.TaskGroup() as group:
+        for door in doors:
+            group.create_task(door.stop(settings.grace_seconds))
+        await server.stop(settings.grace_seconds)
 
 
 def _stop_event() -> asyncio.Event:

@@ -26,6 +26,8 @@ from services.llm.domain.model import Model, Quality
 from services.llm.domain.usage import TokenUsage
 from services.llm.servicer.openai_api.app import OpenAIApi, UseCases
 from services.llm.servicer.openai_api.server import HttpServer
+from services.llm.servicer.openai_api.streaming import EventStream, while_there
+from services.runtime.errors import DeadlineExceeded
 from tests.fakes.llm_models import BASIC, VECTORS, FixedModels
 from tests.fakes.llm_provider import FakeLedger
 from tests.fakes.llm_surroundings import FakeAnswerCache, FakeBudgets, surroundings
@@ -57,7 +59,7 @@ class Scripted:
         Ended(FinishReason.LENGTH, USAGE),
     )
     failure: Exception | None = None
-    cut: bool = False
+    cut_by: Exception | None = None
     prompts: list[Prompt] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     left: asyncio.Event = field(default_factory=asyncio.Event)
@@ -70,8 +72,8 @@ class Scripted:
         try:
             for number, event in enumerate(self.says):
                 if number == 1:
-                    if self.cut:
-                        raise ProviderFailed(FailureKind.THROTTLED)
+                    if self.cut_by is not None:
+                        raise self.cut_by
                     await self.gate.wait()
                 yield event
         finally:
@@ -88,6 +90,7 @@ class House:
     provider: Scripted
     budgets: FakeBudgets
     ledger: FakeLedger
+    api: OpenAIApi
     url: str
     client: httpx2.AsyncClient
 
@@ -105,7 +108,7 @@ async def house() -> AsyncIterator[House]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    serving = asyncio.ensure_future(HttpServer(api, "127.0.0.1", port, 1.0)())
+    serving = asyncio.ensure_future(HttpServer(api, "127.0.0.1", port).serve())
     url = f"http://127.0.0.1:{port}"
     async with httpx2.AsyncClient(base_url=url, headers={"Authorization": "Bearer sk-one"}, trust_env=False) as client:
         async with asyncio.timeout(5):
@@ -115,7 +118,7 @@ async def house() -> AsyncIterator[House]:
                     break
                 except httpx2.TransportError:
                     await asyncio.sleep(0.01)
-        yield House(provider, budgets, ledger, url, client)
+        yield House(provider, budgets, ledger, api, url, client)
     serving.cancel()
     await asyncio.gather(serving, return_exceptions=True)
 
@@ -203,6 +206,119 @@ async def test_leaving_a_stream_stops_the_generation_and_is_accounted_for(
     await asyncio.sleep(0.05)
     assert house.ledger.records[0].outcome == "left"
     assert len(house.budgets.settled) == 1
+
+
+async def test_leaving_a_whole_answer_stops_the_generation(house: House) -> None:
+    house.provider.gate.clear()
+    with pytest.raises(httpx2.ReadTimeout):
+        await house.client.post("/v1/chat/completions", json={"messages": HELLO}, timeout=0.3)
+    await asyncio.wait_for(house.provider.left.wait(), 3)
+    await asyncio.sleep(0.05)
+    assert house.ledger.records[0].outcome == "left"
+
+
+async def test_work_that_takes_too_long_is_stopped() -> None:
+    stopped = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    with pytest.raises(DeadlineExceeded):
+        await while_there(receive, work(), 0.01)
+    assert stopped.is_set()
+
+
+async def test_silence_is_filled_with_comments_that_clients_pass_over() -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def start() -> None:
+        sent.append("start")
+
+    stream = EventStream(send, start)
+    await stream.keep_warm()
+    assert sent == []
+    stream.said_at -= 60
+    await stream.keep_warm()
+    assert [sent[0], sent[1]["body"][:1], sent[1]["more_body"]] == ["start", b":", True]
+
+
+async def test_bug_in_the_middle_of_a_stream_is_told_by_a_fixed_text(
+    sdk: openai.AsyncOpenAI, house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.provider.cut_by = RuntimeError("hunter2")
+    stream = await sdk.chat.completions.create(model="auto", messages=HELLO, stream=True)
+    with pytest.raises(openai.APIError, match="failed on our side") as bug:
+        async for _ in stream:
+            pass
+    assert "hunter2" not in str(bug.value)
+
+
+async def test_log_line_of_a_request_names_the_key_and_the_problem_but_no_secret(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "aisle.http")
+    house.provider.cut_by = ProviderFailed(FailureKind.THROTTLED)
+    await house.client.post("/v1/chat/completions", json={"messages": HELLO, "stream": True})
+    line = vars(caplog.records[-1])["data"]
+    assert (line["status"], line["problem"]) == (200, "provider_unavailable")
+    assert line["caller"].startswith("apiKeys/settings-") and "sk-one" not in str(line)
+
+
+async def test_leaving_process_says_so_and_keeps_no_connection(house: House) -> None:
+    kept = await house.client.get("/v1/models")
+    house.api.leave()
+    leaving = await house.client.get("/v1/models")
+    assert ("connection" in kept.headers, leaving.headers["connection"]) == (False, "close")
+    assert (await house.client.get("/healthz")).status_code == 503
+
+
+async def test_one_call_at_a_time_where_that_is_asked_for(sdk: openai.AsyncOpenAI, house: House) -> None:
+    calls = [ToolCall(f"call_{n}", "find_order", "{}") for n in (1, 2)]
+    house.provider.says = (*calls, Ended(FinishReason.TOOL_CALLS, USAGE))
+    tools: list[Any] = [{"type": "function", "function": {"name": "find_order"}}]
+    for parallel, expected in ((True, ["call_1", "call_2"]), (False, ["call_1"])):
+        asked: Any = {"model": "auto", "messages": HELLO, "tools": tools, "parallel_tool_calls": parallel}
+        whole = await sdk.chat.completions.create(**asked)
+        assert [call.id for call in whole.choices[0].message.tool_calls or ()] == expected
+        stream = await sdk.chat.completions.create(**asked, stream=True)
+        deltas = [chunk.choices[0].delta async for chunk in stream]
+        assert [one.id for delta in deltas for one in delta.tool_calls or ()] == expected
+
+
+async def test_last_words_of_a_stream_tell_how_it_was_answered(sdk: openai.AsyncOpenAI) -> None:
+    stream = await sdk.chat.completions.create(model="auto", messages=HELLO, stream=True)
+    *_, last = [chunk async for chunk in stream]
+    assert last.choices[0].finish_reason == "length"
+    assert last.system_fingerprint and last.system_fingerprint.startswith("fp_")
+    assert last.model_extra is not None
+    assert (last.model_extra["aisle"]["provider"], last.model_extra["aisle"]["attempts"]) == ("local", 1)
+
+
+async def test_schema_that_is_too_deep_to_write_is_refused(house: House) -> None:
+    schema: dict[str, Any] = {}
+    for _ in range(400):
+        schema = {"properties": schema}
+    shape = {"type": "json_schema", "json_schema": {"name": "deep", "schema": schema}}
+    tool = {"type": "function", "function": {"name": "deep", "parameters": schema}}
+    for body, param in (
+        ({"response_format": shape}, "response_format.json_schema.schema"),
+        ({"tools": [tool]}, "tools.0.function.parameters"),
+    ):
+        answer = await house.client.post(
+            "/v1/chat/completions",
+            content=json.dumps({"messages": HELLO, **body}),
+            headers={"Content-Type": "application/json"},
+        )
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
 
 
 async def test_stream_ends_with_done(house: House) -> None:
@@ -306,7 +422,7 @@ async def test_bug_is_answered_by_a_fixed_text(sdk: openai.AsyncOpenAI, house: H
 
 
 async def test_error_in_the_middle_of_a_stream_is_raised_by_the_library(sdk: openai.AsyncOpenAI, house: House) -> None:
-    house.provider.cut = True
+    house.provider.cut_by = ProviderFailed(FailureKind.THROTTLED)
     stream = await sdk.chat.completions.create(model="auto", messages=HELLO, stream=True)
     with pytest.raises(openai.APIError, match="stopped in the middle"):
         async for _ in stream:

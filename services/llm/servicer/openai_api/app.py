@@ -20,8 +20,8 @@ from services.llm.application.ports import ApiKeys
 from services.llm.domain.api_key import KeyHolder
 from services.llm.servicer.openai_api import errors, replies
 from services.llm.servicer.openai_api.fields import Bad, Fields
-from services.llm.servicer.openai_api.requests import completion_of, model_name, wants_usage
-from services.llm.servicer.openai_api.streaming import EventStream
+from services.llm.servicer.openai_api.requests import completion_of, model_name, shown_of
+from services.llm.servicer.openai_api.streaming import EventStream, Left, while_there
 from services.runtime import telemetry
 from services.runtime.errors import AisleError, Unauthenticated
 from services.runtime.interceptors import Call, Caller, current_call
@@ -34,6 +34,10 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _TEXTS_A_CALL = 256
+# Clients of this protocol say no deadline; whoever waits longer than this has long given up.
+_LONGEST_SECONDS = 300.0
+# What is logged for a request whose client hung up before there was an answer, as nginx does.
+_HUNG_UP = 499
 _HEADERS = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
@@ -45,11 +49,14 @@ request_duration = telemetry.meter.create_histogram(
 )
 
 
-class _NoDeadline:
-    """Stands where a gRPC call has its context: an HTTP request brings no deadline."""
+class _Clock:
+    """Stands where a gRPC call has its context: calls that go out inherit what is left of the time."""
 
-    def time_remaining(self) -> None:
-        return None
+    def __init__(self) -> None:
+        self._ends = time.monotonic() + _LONGEST_SECONDS
+
+    def time_remaining(self) -> float:
+        return self._ends - time.monotonic()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,11 @@ class _Request:
     send: Send
     request_id: str
     headers: Mapping[bytes, bytes]
+    leaving: bool = False
     status: int = 0
+    # Who asked, by the name of their key; and how it ended, when it did not end well.
+    caller: str = ""
+    problem: str = ""
 
     async def answer(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
         """Send an answer in one piece."""
@@ -83,6 +94,8 @@ class _Request:
         self.status = status
         own = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
         fixed = [(b"content-type", kind), (b"x-request-id", self.request_id.encode()), *_HEADERS]
+        if self.leaving:
+            fixed.append((b"connection", b"close"))
         await self.send({"type": "http.response.start", "status": status, "headers": [*fixed, *own]})
 
 
@@ -94,6 +107,11 @@ class OpenAIApi:
         self._do = use_cases
         self._keys = keys
         self._max_body_bytes = max_body_bytes
+        self._leaving = False
+
+    def leave(self) -> None:
+        """Say from now on that nothing more should be sent here."""
+        self._leaving = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -102,9 +120,10 @@ class OpenAIApi:
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"").decode("latin-1")
         request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
-        request = _Request(scope, receive, send, request_id, headers)
+        request = _Request(scope, receive, send, request_id, headers, self._leaving)
         if scope["path"] == "/healthz":
-            await request.answer(200, b'{"status":"ok"}')
+            told = (503, b'{"status":"leaving"}') if self._leaving else (200, b'{"status":"ok"}')
+            await request.answer(*told)
             return
         started = time.perf_counter()
         with self._within(request):
@@ -118,31 +137,40 @@ class OpenAIApi:
         carrier = {key.decode(): value.decode("latin-1") for key, value in request.headers.items() if key in _TRACE}
         method = f"{request.scope['method']} {request.scope['path'][:200]}"
         context = propagate.extract(carrier) if carrier else otel_context.get_current()
-        current_call.set(
-            Call(method, cast(Any, _NoDeadline()), None, carrier, request.request_id, Caller(service="edge"))
-        )
+        current_call.set(Call(method, cast(Any, _Clock()), None, carrier, request.request_id, Caller(service="edge")))
         return telemetry.tracer.start_as_current_span(method, context=context, kind=trace.SpanKind.SERVER)
 
     async def _answered(self, request: _Request) -> None:
         try:
             await self._route(request)
+        except Left:
+            request.status, request.problem = request.status or _HUNG_UP, "left"
         except (AisleError, Bad) as refusal:
-            status, told, headers = errors.told(refusal)
-            await request.answer(status, orjson.dumps(told), headers)
+            await self._tell(request, *errors.told(refusal))
         except Exception:  # house: allow any-exception - a bug is answered by a fixed text, and told in the log
             log.exception("request failed", extra={"data": {"request_id": request.request_id}})
-            if not request.status:
-                await request.answer(500, orjson.dumps(errors.unexpected(request.request_id)))
+            await self._tell(request, 500, errors.unexpected(request.request_id), {})
+
+    async def _tell(self, request: _Request, status: int, told: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+        """Answer with an error; in the middle of a stream it is the last event."""
+        request.problem = str(told["error"]["code"])
+        if not request.status:
+            await request.answer(status, orjson.dumps(told), headers)
+            return
+        await request.send({"type": "http.response.body", "body": replies.sse(told), "more_body": False})
 
     async def _route(self, request: _Request) -> None:
         holder = self._holder(request)
+        request.caller = holder.name
         method, path = request.scope["method"], request.scope["path"]
         if path == "/v1/chat/completions":
             _only(method, "POST")
             await self._complete(request, holder)
         elif path == "/v1/embeddings":
             _only(method, "POST")
-            await request.answer(200, await self._embedded(await self._body(request)))
+            body = await self._body(request)
+            made = await while_there(request.receive, self._embedded(body), _LONGEST_SECONDS)
+            await request.answer(200, made)
         elif path == "/v1/models" or path.startswith("/v1/models/"):
             _only(method, "GET")
             await request.answer(200, await self._models(path[len("/v1/models/") :]))
@@ -160,15 +188,16 @@ class OpenAIApi:
 
     async def _complete(self, request: _Request, holder: KeyHolder) -> None:
         body = await self._body(request)
-        wanted = completion_of(body, holder)
+        wanted, shown = completion_of(body, holder), shown_of(body)
         if not wanted.stream:
-            await request.answer(200, replies.whole(await self._do.complete(wanted)))
+            answer = await while_there(request.receive, self._do.complete(wanted), _LONGEST_SECONDS)
+            await request.answer(200, replies.whole(answer, shown))
             return
-        chunks = replies.Chunks(replies.last_part(wanted.model), wants_usage(body))
-        stream = EventStream(self._do.generate(wanted), chunks.of)
-        refused = await stream.relay(request.receive, request.send, lambda: request.start(200, b"text/event-stream"))
-        if refused is not None:
-            raise refused
+        chunks = replies.Chunks(replies.last_part(wanted.model), shown)
+        stream = EventStream(request.send, lambda: request.start(200, b"text/event-stream"))
+        told = stream.relay(self._do.generate(wanted), chunks.of)
+        await while_there(request.receive, told, _LONGEST_SECONDS, stream.keep_warm)
+        await stream.say(b"", more=False)
 
     async def _embedded(self, body: Mapping[str, Any]) -> bytes:
         fields = Fields(body)
@@ -234,12 +263,19 @@ def _only(method: str, allowed: str) -> None:
 def _observe(request: _Request, seconds: float) -> None:
     path = request.scope["path"]
     route = path if path in ("/v1/chat/completions", "/v1/embeddings", "/v1/models") else "/v1"
-    request_duration.record(seconds, {"http.route": route, "http.response.status_code": request.status})
+    attributes = {"http.route": route, "http.response.status_code": request.status}
+    if request.problem:
+        # A stream that failed began with 200: it must not be taken for one that was quick.
+        attributes["error.type"] = request.problem
+    request_duration.record(seconds, attributes)
     data = {
         "method": request.scope["method"],
         "path": path[:200],
         "status": request.status,
         "ms": round(seconds * 1000, 2),
+        "caller": request.caller,
         "request_id": request.request_id,
     }
+    if request.problem:
+        data["problem"] = request.problem
     log.info("http", extra={"data": data})

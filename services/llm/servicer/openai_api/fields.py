@@ -57,12 +57,14 @@ class Fields:
         value = self._given.get(name)
         return "" if value is None else text_of(value, self.at(name), longest)
 
-    def flag(self, name: str) -> bool:
-        """Return a truth value, False when there is none."""
+    def flag(self, name: str, default: bool = False) -> bool:
+        """Return a truth value, the default when there is none."""
         value = self._given.get(name)
-        if value is not None and not isinstance(value, bool):
+        if value is None:
+            return default
+        if not isinstance(value, bool):
             raise Bad(self.at(name), "must be true or false")
-        return bool(value)
+        return value
 
     def number(self, name: str, least: float, most: float) -> float | None:
         """Return a number within bounds."""

@@ -6,6 +6,9 @@ import time
 import uuid
 from array import array
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
 from typing import Any
 
 import orjson
@@ -27,6 +30,16 @@ DONE = b"data: [DONE]\n\n"
 _PREFIX, _END = b"data: ", b"\n\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What of an answer its reader wants to see."""
+
+    # Whether a stream ends with what it took.
+    usage: bool = False
+    # Whether one tool call is passed on at the most: with its result the model may ask for the next.
+    one_call: bool = False
+
+
 def last_part(name: str) -> str:
     """Return the id in a resource name."""
     return name.rpartition("/")[2]
@@ -40,9 +53,9 @@ def sse(value: Any) -> bytes:
 class Chunks:
     """Turns the events of one answer into chunks."""
 
-    def __init__(self, asked_model: str, with_usage: bool) -> None:
-        """Take the model as it was asked for, and whether the stream ends with what it took."""
-        self._with_usage = with_usage
+    def __init__(self, asked_model: str, shown: Shown = Shown()) -> None:
+        """Take the model as it was asked for, and what is shown."""
+        self._shown = shown
         self._calls = 0
         self._route: dict[str, Any] = {}
         self._head: dict[str, Any] = {
@@ -50,6 +63,7 @@ class Chunks:
             "object": "chat.completion.chunk",
             "created": int(time.time()),
             "model": asked_model,
+            "system_fingerprint": None,
         }
         # The part of a chunk that stays the same is rendered once: a stream has hundreds of them.
         self._before, self._after = b"", b""
@@ -62,6 +76,8 @@ class Chunks:
             self._begin(event)
             return self._chunk({"role": "assistant", "content": ""})
         if isinstance(event, ToolCall):
+            if self._calls and self._shown.one_call:
+                return b""
             self._calls += 1
             return self._chunk({"tool_calls": [{"index": self._calls - 1, **call_of(event)}]})
         if isinstance(event, Finished):
@@ -72,32 +88,31 @@ class Chunks:
 
     def _begin(self, event: Started) -> None:
         self._head["model"] = last_part(event.model.name)
+        self._head["system_fingerprint"] = fingerprint(event.model)
         self._route = {"provider": event.model.provider, "route_reason": event.route_reason}
         before, after = self._chunk({"content": "\x01"}).split(b'"\\u0001"')
         self._before, self._after = before, after
 
     def _end(self, event: Finished) -> bytes:
-        last = self._chunk({}, event.reason.value)
-        if self._with_usage:
-            last += sse(
-                {**self._head, "choices": [], "usage": usage_of(event.usage), "aisle": _how(self._route, event)}
-            )
+        last = self._chunk({}, event.reason.value, {"aisle": _how(self._route, event)})
+        if self._shown.usage:
+            last += sse({**self._head, "choices": [], "usage": usage_of(event.usage)})
         return last + DONE
 
-    def _chunk(self, delta: dict[str, Any], reason: str | None = None) -> bytes:
+    def _chunk(self, delta: dict[str, Any], reason: str | None = None, more: dict[str, Any] | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "finish_reason": reason, "logprobs": None}
-        chunk: dict[str, Any] = {**self._head, "choices": [choice]}
-        if self._with_usage:
+        chunk: dict[str, Any] = {**self._head, "choices": [choice], **(more or {})}
+        if self._shown.usage:
             chunk["usage"] = None
         return sse(chunk)
 
 
-def whole(answer: Answer) -> bytes:
+def whole(answer: Answer, shown: Shown = Shown()) -> bytes:
     """Return an answer in one piece."""
     message: dict[str, Any] = {"role": "assistant", "content": answer.text, "refusal": None}
     if answer.tool_calls:
         message["content"] = answer.text or None
-        message["tool_calls"] = [call_of(call) for call in answer.tool_calls]
+        message["tool_calls"] = [call_of(call) for call in answer.tool_calls[: 1 if shown.one_call else None]]
     model = answer.started.model
     route = {"provider": model.provider, "route_reason": answer.started.route_reason}
     reason = answer.finished.reason.value
@@ -107,11 +122,22 @@ def whole(answer: Answer) -> bytes:
             "object": "chat.completion",
             "created": int(time.time()),
             "model": last_part(model.name),
+            "system_fingerprint": fingerprint(model),
             "choices": [{"index": 0, "message": message, "finish_reason": reason, "logprobs": None}],
             "usage": usage_of(answer.finished.usage),
             "aisle": _how(route, answer.finished),
         }
     )
+
+
+def fingerprint(model: Model) -> str:
+    """Return what changes when something else begins to answer under a model's name."""
+    return _digest(f"{model.provider}/{model.provider_id}")
+
+
+@lru_cache(256)
+def _digest(text: str) -> str:
+    return f"fp_{blake2b(text.encode(), digest_size=5).hexdigest()}"
 
 
 def _how(route: dict[str, Any], finished: Finished) -> dict[str, Any]:

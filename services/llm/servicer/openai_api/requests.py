@@ -32,6 +32,7 @@ from services.llm.domain.generation import (
 )
 from services.llm.domain.model import AUTO, Quality
 from services.llm.servicer.openai_api.fields import Bad, Fields, text_of
+from services.llm.servicer.openai_api.replies import Shown
 
 _MODEL = re.compile(r"(?:models/)?[A-Za-z0-9][A-Za-z0-9._:-]{0,119}")
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -97,10 +98,12 @@ def completion_of(body: Mapping[str, Any], holder: KeyHolder) -> Wanted:
     )
 
 
-def wants_usage(body: Mapping[str, Any]) -> bool:
-    """Return whether a stream shall end with what it took."""
-    options = Fields(body).mapping("stream_options")
-    return bool(options) and Fields(options or {}, "stream_options.").flag("include_usage")
+def shown_of(body: Mapping[str, Any]) -> Shown:
+    """Return what an answer is to show. Raises Bad."""
+    fields = Fields(body)
+    options = Fields(fields.mapping("stream_options") or {}, "stream_options.")
+    parallel = fields.flag("parallel_tool_calls", default=True)
+    return Shown(usage=options.flag("include_usage"), one_call=not parallel)
 
 
 def _prompt(fields: Fields) -> Prompt:
@@ -172,8 +175,16 @@ def _tool(tool: Fields) -> Tool:
         raise Bad(tool.at("type"), "must be function")
     function = Fields(tool.mapping("function") or {}, tool.at("function."))
     schema = function.mapping("parameters")
-    written = orjson.dumps(schema).decode() if schema is not None else ""
+    written = _written(schema, function.at("parameters")) if schema is not None else ""
     return Tool(_name(function), function.text("description", longest=20_000), written, function.flag("strict"))
+
+
+def _written(schema: Mapping[str, Any], at: str) -> str:
+    try:
+        return orjson.dumps(schema).decode()
+    except orjson.JSONEncodeError:
+        # More is read than can be written again: some 250 levels.
+        raise Bad(at, "is nested too deeply") from None
 
 
 def _name(function: Fields) -> str:
@@ -208,4 +219,6 @@ def _format(fields: Fields) -> ResponseFormat:
     schema = wanted.mapping("schema")
     if schema is None:
         raise Bad("response_format.json_schema.schema", "is missing")
-    return ResponseFormat(kind, wanted.text("name", longest=64), orjson.dumps(schema).decode(), wanted.flag("strict"))
+    return ResponseFormat(
+        kind, wanted.text("name", longest=64), _written(schema, wanted.at("schema")), wanted.flag("strict")
+    )

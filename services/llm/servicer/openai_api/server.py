@@ -1,5 +1,6 @@
 """Serves the application over HTTP beside the gRPC server, in the same event loop."""
 
+import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -22,10 +23,12 @@ class _Quiet(uvicorn.Server):
 
 
 class HttpServer:
-    """A background job: serves until cancelled, then lets running answers end."""
+    """A `serve.Door`: leaves by the same three steps as the gRPC server does."""
 
-    def __init__(self, app: OpenAIApi, host: str, port: int, grace_seconds: float) -> None:
-        """Take the application, where to listen, and the seconds running answers get when the process leaves."""
+    def __init__(self, app: OpenAIApi, host: str, port: int) -> None:
+        """Take the application, and where to listen."""
+        self._app = app
+        self._closed = asyncio.Event()
         self._server = _Quiet(
             uvicorn.Config(
                 app,
@@ -38,18 +41,31 @@ class HttpServer:
                 access_log=False,
                 server_header=False,
                 timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-                timeout_graceful_shutdown=max(1, int(grace_seconds)),
                 backlog=_WAITING_CONNECTIONS,
             )
         )
 
-    async def __call__(self) -> None:
-        """Serve."""
+    async def serve(self) -> None:
+        """Serve until stopped; when cancelled, running answers end at once."""
         server = self._server
         server.config.load()
         server.lifespan = server.config.lifespan_class(server.config)
         await server.startup()
         try:
             await server.main_loop()
+        except asyncio.CancelledError:
+            server.force_exit = True
+            raise
         finally:
             await server.shutdown()
+            self._closed.set()
+
+    def not_serving(self) -> None:
+        """Say so to whoever asks after our health; connections are not kept for another request."""
+        self._app.leave()
+
+    async def stop(self, grace: float) -> None:
+        """Take no more connections, and return once running answers have ended or the grace is over."""
+        self._server.config.timeout_graceful_shutdown = max(1, round(grace))
+        self._server.should_exit = True
+        await self._closed.wait()
