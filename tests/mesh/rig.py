@@ -229,6 +229,7 @@ def registry(backends: dict[str, list[int]], http_port: int) -> dict[str, Any]:
             {"prefix": "/api/v1/chat/ws", "service": "bff", "upgrade": "websocket", "timeout": 0, "idle_timeout": 300},
             {"prefix": "/api/away", "service": "away"},
             {"prefix": "/away", "service": "away"},
+            {"prefix": "/v1/away", "service": "away"},
             {"prefix": "/api/", "service": "bff", "timeout": 30},
             {"prefix": "/v1/", "service": "bff", "timeout": 0, "idle_timeout": 60, "max_request_bytes": 4 << 20},
             {"prefix": "/shop", "service": "bff"},

@@ -93,7 +93,17 @@ def test_chunked_body_is_limited_too(edge: httpx2.Client) -> None:
 
 def test_completions_take_larger_bodies(edge: httpx2.Client) -> None:
     assert edge.post("/v1/chat/completions", content=b"x" * (3 * MEBIBYTE)).json()["size"] == 3 * MEBIBYTE
-    assert edge.post("/v1/chat/completions", content=b"x" * (5 * MEBIBYTE)).status_code == 413
+    refused = edge.post("/v1/chat/completions", content=b"x" * (5 * MEBIBYTE))
+    assert refused.status_code == 413
+    error = refused.json()["error"]
+    assert (error["type"], error["code"], error["param"]) == ("invalid_request_error", "content_too_large", None)
+
+
+def test_completions_that_are_away_say_so_as_clients_of_openai_know_it(edge: httpx2.Client) -> None:
+    answer = edge.get("/v1/away/models")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["error"]["type"] == "server_error"
 
 
 def test_unknown_path_is_a_problem(edge: httpx2.Client, mesh: Mesh) -> None:

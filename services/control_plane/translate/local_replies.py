@@ -1,4 +1,4 @@
-"""What Envoy says when it answers itself: problem details on the APIs, a page that comes back to people."""
+"""What Envoy says when it answers itself: each API has its own words for errors, people get a page that comes back."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,9 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v
 from envoy_data_plane.envoy.type.matcher.v3 import StringMatcher
 from envoy_data_plane.google.protobuf import Struct
 
-_APIS = ("/api/", "/v1/")
+# Under this prefix errors have the shape that OpenAI's clients know.
+_OPENAI = "/v1/"
+_APIS = ("/api/", _OPENAI)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +64,16 @@ _WAITING_PAGE = """<!doctype html>
 
 
 def problem_details() -> LocalReplyConfig:
-    """Return the mapping: RFC 9457 for programs, and for people a page that tries again while the shop is away."""
+    """Return the mapping: RFC 9457 for programs, OpenAI's errors for its clients, and for people a page that tries
+    again while the shop is away.
+    """
     # The first that matches wins. Problems name no path: a request refused for its headers has none that is known.
-    return LocalReplyConfig(mappers=[_page(), *map(_mapper, _PROBLEMS)])
+    return LocalReplyConfig(mappers=[_page(), *map(_openai_mapper, _PROBLEMS), *map(_mapper, _PROBLEMS)])
 
 
 def _mapper(problem: _Problem) -> ResponseMapper:
-    reason = problem.title.upper().replace(" ", "_")
-    body = {
+    reason = _reason(problem)
+    body: dict[str, object] = {
         "type": f"urn:aisle:problem:{reason}",
         "title": problem.title,
         "status": problem.status,
@@ -77,19 +81,36 @@ def _mapper(problem: _Problem) -> ResponseMapper:
         "reason": reason,
         "request_id": "%REQ(X-REQUEST-ID)%",
     }
+    return _said(problem, _status(problem.status), body, "application/problem+json")
+
+
+def _openai_mapper(problem: _Problem) -> ResponseMapper:
+    kind = "server_error" if problem.status >= 500 else "invalid_request_error"
+    error = {
+        "message": problem.detail,
+        "type": "rate_limit_error" if problem.status == 429 else kind,
+        "code": _reason(problem).lower(),
+        "param": None,
+    }
+    which = _all(_status(problem.status), _path(_OPENAI, inside=True))
+    return _said(problem, which, {"error": error}, "application/json")
+
+
+def _reason(problem: _Problem) -> str:
+    return problem.title.upper().replace(" ", "_")
+
+
+def _said(problem: _Problem, which: AccessLogFilter, body: dict[str, object], kind: str) -> ResponseMapper:
     return ResponseMapper(
-        filter=_status(problem.status),
-        body_format_override=SubstitutionFormatString(
-            json_format=Struct.from_dict(body),
-            content_type="application/problem+json",
-        ),
+        filter=which,
+        body_format_override=SubstitutionFormatString(json_format=Struct.from_dict(body), content_type=kind),
         headers_to_add=[_header("retry-after", str(problem.retry_after))] if problem.retry_after else [],
     )
 
 
 def _page() -> ResponseMapper:
     return ResponseMapper(
-        filter=_all(_status(503), *map(_path_outside, _APIS)),
+        filter=_all(_status(503), *(_path(api, inside=False) for api in _APIS)),
         body_format_override=SubstitutionFormatString(
             text_format_source=DataSource(inline_string=_WAITING_PAGE), content_type="text/html; charset=utf-8"
         ),
@@ -112,8 +133,8 @@ def _status(code: int) -> AccessLogFilter:
     )
 
 
-def _path_outside(prefix: str) -> AccessLogFilter:
-    matcher = HeaderMatcher(name=":path", string_match=StringMatcher(prefix=prefix), invert_match=True)
+def _path(prefix: str, inside: bool) -> AccessLogFilter:
+    matcher = HeaderMatcher(name=":path", string_match=StringMatcher(prefix=prefix), invert_match=not inside)
     return AccessLogFilter(header_filter=HeaderFilter(header=matcher))
 
 
