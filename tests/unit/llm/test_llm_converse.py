@@ -68,7 +68,7 @@ def test_answer_of_a_schema_is_the_call_of_a_tool() -> None:
     shape = ResponseFormat(FormatKind.JSON_SCHEMA, "mood", '{"type":"object","required":["mood"]}')
     config = converse_request(CHEAP, Prompt(TALK[:2], response_format=shape))["toolConfig"]
     assert config["toolChoice"] == {"tool": {"name": ANSWER_TOOL}}
-    stream = [
+    stream: list[dict[str, Any]] = [
         {"contentBlockStart": {"contentBlockIndex": 0, "start": {"toolUse": {"toolUseId": "t", "name": ANSWER_TOOL}}}},
         {"contentBlockDelta": {"contentBlockIndex": 0, "delta": {"toolUse": {"input": '{"mood":'}}}},
         {"contentBlockDelta": {"contentBlockIndex": 0, "delta": {"toolUse": {"input": '"glad"}'}}}},

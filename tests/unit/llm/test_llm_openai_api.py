@@ -3,130 +3,18 @@
 import asyncio
 import base64
 import json
-import socket
 import struct
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
 import openai
 import pytest
 
-from services.llm.adapters.settings_api_keys import SettingsApiKeys
-from services.llm.application.complete_text import CompleteText
-from services.llm.application.embed_texts import EmbedTexts
-from services.llm.application.generate_text import GenerateText
-from services.llm.application.list_models import ListModels
-from services.llm.domain.embedding import Embedded, EmbeddingLimits, VectorCache
 from services.llm.domain.errors import FailureKind, PromptTooLong, ProviderFailed
-from services.llm.domain.generation import Ended, FinishReason, Prompt, ProviderEvent, TextDelta, ToolCall
-from services.llm.domain.health import HealthBook
-from services.llm.domain.model import Model, Quality
-from services.llm.domain.usage import TokenUsage
-from services.llm.servicer.openai_api.app import OpenAIApi, UseCases
-from services.llm.servicer.openai_api.server import HttpServer
+from services.llm.domain.generation import Ended, FinishReason, TextDelta, ToolCall
 from services.llm.servicer.openai_api.streaming import EventStream, while_there
 from services.runtime.errors import DeadlineExceeded
-from tests.fakes.llm_models import BASIC, VECTORS, FixedModels
-from tests.fakes.llm_provider import FakeLedger
-from tests.fakes.llm_surroundings import FakeAnswerCache, FakeBudgets, surroundings
-
-HELLO: list[Any] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Returns?"}]
-TINY = Model(
-    **{
-        name: getattr(BASIC, name)
-        for name in BASIC.__slots__
-        if name not in ("name", "provider_id", "tools", "vision", "structured_output", "context_tokens")
-    },
-    name="models/tiny",
-    provider_id="tiny",
-    tools=True,
-    vision=True,
-    structured_output=True,
-    context_tokens=100_000,
-)
-USAGE = TokenUsage(7, 3, cached_input_tokens=4, reasoning_tokens=1)
-
-
-@dataclass
-class Scripted:
-    """A provider that says what it is told to."""
-
-    says: Sequence[ProviderEvent] = (
-        TextDelta("Returns "),
-        TextDelta("are free [1]."),
-        Ended(FinishReason.LENGTH, USAGE),
-    )
-    failure: Exception | None = None
-    cut_by: Exception | None = None
-    prompts: list[Prompt] = field(default_factory=list)
-    gate: asyncio.Event = field(default_factory=asyncio.Event)
-    left: asyncio.Event = field(default_factory=asyncio.Event)
-    limits = EmbeddingLimits(texts_per_call=64, calls_at_once=2)
-
-    async def generate(self, model: Model, prompt: Prompt, stream: bool = True) -> AsyncGenerator[ProviderEvent, None]:
-        self.prompts.append(prompt)
-        if self.failure is not None:
-            raise self.failure
-        try:
-            for number, event in enumerate(self.says):
-                if number == 1:
-                    if self.cut_by is not None:
-                        raise self.cut_by
-                    await self.gate.wait()
-                yield event
-        finally:
-            self.left.set()
-
-    async def embed(self, model: Model, texts: Sequence[str], query: bool) -> Embedded:
-        return Embedded([[float(len(text)), 0.0, 0.0] for text in texts], 2)
-
-
-@dataclass
-class House:
-    """The endpoint on a port, with the real use cases behind it."""
-
-    provider: Scripted
-    budgets: FakeBudgets
-    ledger: FakeLedger
-    api: OpenAIApi
-    url: str
-    client: httpx2.AsyncClient
-
-
-@pytest.fixture
-async def house() -> AsyncIterator[House]:
-    provider, budgets, ledger, health = Scripted(), FakeBudgets(), FakeLedger(), HealthBook()
-    provider.gate.set()
-    models = FixedModels(TINY, VECTORS, prefer=Quality.BASIC)
-    around = surroundings(models, {"local": provider}, health, ledger, lambda: 0.0, budgets)
-    generate = GenerateText(around, FakeAnswerCache())
-    embed = EmbedTexts(models, {"local": provider}, VECTORS.name, health, ledger, lambda: 0.0, VectorCache(0))
-    listing = ListModels(models, health, lambda: 0.0)
-    api = OpenAIApi(UseCases(generate, CompleteText(generate), embed, listing), SettingsApiKeys(["sk-one"]), 4 << 20)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    serving = asyncio.ensure_future(HttpServer(api, "127.0.0.1", port).serve())
-    url = f"http://127.0.0.1:{port}"
-    async with httpx2.AsyncClient(base_url=url, headers={"Authorization": "Bearer sk-one"}, trust_env=False) as client:
-        async with asyncio.timeout(5):
-            while True:
-                try:
-                    assert (await client.get("/healthz")).status_code == 200
-                    break
-                except httpx2.TransportError:
-                    await asyncio.sleep(0.01)
-        yield House(provider, budgets, ledger, api, url, client)
-    serving.cancel()
-    await asyncio.gather(serving, return_exceptions=True)
-
-
-@pytest.fixture
-async def sdk(house: House) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(base_url=f"{house.url}/v1", api_key="sk-one", max_retries=0) as client:
-        yield client
+from tests.unit.llm.conftest import HELLO, USAGE, House
 
 
 async def test_library_completes(sdk: openai.AsyncOpenAI, house: House) -> None:
@@ -436,91 +324,3 @@ async def test_wrong_key_is_refused(house: House) -> None:
     assert refused.value.code == "invalid_api_key"
     nobody = await httpx2.AsyncClient(trust_env=False).get(f"{house.url}/v1/models")
     assert (nobody.status_code, nobody.headers["www-authenticate"]) == (401, "Bearer")
-
-
-@pytest.mark.parametrize(
-    ("body", "param"),
-    [
-        ({"messages": []}, "messages"),
-        ({}, "messages"),
-        ({"messages": HELLO, "n": 2}, "n"),
-        ({"messages": HELLO, "temperature": 9}, "temperature"),
-        ({"messages": HELLO, "temperature": "hot"}, "temperature"),
-        ({"messages": HELLO, "max_tokens": 0}, "max_tokens"),
-        ({"messages": HELLO, "tools": [{"type": "retrieval"}]}, "tools.0.type"),
-        ({"messages": HELLO, "tools": [{"type": "function", "function": {"name": "a b"}}]}, "tools.0.function.name"),
-        ({"messages": HELLO, "tool_choice": "required"}, "tool_choice.mode"),
-        ({"messages": HELLO, "response_format": {"type": "xml"}}, "response_format.type"),
-        (
-            {"messages": HELLO, "response_format": {"type": "json_schema", "json_schema": {"schema": {"type": 7}}}},
-            "response_format.schema",
-        ),
-        (
-            {
-                "messages": HELLO,
-                "response_format": {"type": "json_schema", "json_schema": {"schema": {"$ref": "http://10.0.0.1/x"}}},
-            },
-            "response_format.schema",
-        ),
-        ({"messages": HELLO, "stop": ["a"] * 5}, "stop"),
-        ({"messages": HELLO, "model": "../secret"}, "model"),
-        ({"messages": HELLO, "logprobs": True}, "logprobs"),
-        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].tool_call_id"),
-        ({"messages": [{"role": "wizard", "content": "x"}]}, "messages.0.role"),
-        ({"messages": ["hello"]}, "messages.0"),
-        ({"messages": [{"role": "user", "content": "a\x00b"}]}, "messages.0.content"),
-        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages.0.content.0.image_url.url"),
-        (
-            {
-                "messages": [
-                    {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://10.0.0.1/"}}]}
-                ]
-            },
-            "messages.0.content.0.image_url.url",
-        ),
-        ({"messages": HELLO, "aisle": {"use_case": "mining"}}, "aisle.use_case"),
-        ({"messages": HELLO, "stream_options": 7, "stream": True}, "stream_options"),
-    ],
-)
-async def test_what_is_not_served_is_refused_and_named_and_nothing_is_billed(
-    house: House, body: Any, param: str
-) -> None:
-    answer = await house.client.post("/v1/chat/completions", json=body)
-    assert answer.status_code == 400, answer.text
-    error = answer.json()["error"]
-    assert (error["type"], error["param"]) == ("invalid_request_error", param)
-    assert (house.provider.prompts, house.ledger.records, house.budgets.reserved) == ([], [], [])
-
-
-@pytest.mark.parametrize(
-    "body",
-    [{"input": ""}, {"input": []}, {"input": [1, 2]}, {"input": ["a", ""]}, {"input": "a", "dimensions": 7}, {}],
-)
-async def test_embeddings_of_nonsense_are_refused(house: House, body: Any) -> None:
-    answer = await house.client.post("/v1/embeddings", json=body)
-    assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_request_error")
-
-
-async def test_errors_of_the_router_have_the_same_shape(house: House) -> None:
-    kind = {"Content-Type": "application/json"}
-    for answer in (
-        await house.client.get("/v1/unheard-of"),
-        await house.client.get("/v1/embeddings"),
-        await house.client.post("/v1/embeddings", content=b"{", headers=kind),
-        await house.client.post("/v1/embeddings", content=b"[" * 5000, headers=kind),
-        await house.client.post("/v1/embeddings", content=b'"text"', headers=kind),
-        await house.client.post("/v1/embeddings", content=b'{"input": "\xff"}', headers=kind),
-        await house.client.post("/v1/embeddings", content=b'{"input": NaN}', headers=kind),
-        await house.client.post("/v1/embeddings", content=b"{}", headers={"Content-Type": "text/plain"}),
-        await house.client.post("/v1/embeddings", content=b"{}", headers={**kind, "Content-Encoding": "gzip"}),
-    ):
-        assert 400 <= answer.status_code < 500
-        assert answer.json()["error"]["message"]
-        assert answer.headers["x-request-id"]
-
-
-async def test_larger_bodies_are_taken_than_elsewhere(house: House) -> None:
-    fits = await house.client.post("/v1/embeddings", json={"input": ["x" * 90_000] * 20})
-    assert fits.status_code == 200
-    refused = await house.client.post("/v1/embeddings", json={"input": ["x" * 90_000] * 120})
-    assert (refused.status_code, refused.json()["error"]["type"]) == (413, "invalid_request_error")
