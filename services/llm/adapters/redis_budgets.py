@@ -1,246 +1,319 @@
-"""Budgets in Redis, spent from leases: a replica takes a little more than a call needs and spends it in memory.
+"""Budgets in Redis, spent from leases: a process takes a little more than a call needs and spends it in memory.
 
-What is leased is reserved in Redis before it is spent, so no number of replicas can spend more than there is. Towards
-the edge of a budget leases end, and each call asks for exactly what it needs. A replica that dies leaves its lease
-reserved: budgets are never overspent, at worst a little is left over until the window turns.
+What is leased is taken in Redis before it is spent, so no number of replicas can spend more than there is. Towards the
+edge of a budget leases shrink, and at last each call asks for exactly what it needs; what others hold idle is then
+called back and waited for. A process that dies leaves what it held taken: budgets are never overspent, at worst a
+little is left over until the window turns.
+
+All talk with Redis is done by one background job, a message at a time for each tenant. Whoever needs something puts a
+request on the tenant's desk and waits; all that wait go into the next message together.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from itertools import count
 from typing import Any, cast
+from uuid import uuid4
 
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as Disconnected
 from redis.exceptions import RedisError
 
-from services.llm.domain.budget import Amount, Budget, BudgetSpent, Reservation, Rule, Scope, Window, budgets_of
+from services.llm.adapters.budget_desk import RECALLS, Ask, Desk, Message
+from services.llm.adapters.budget_script import REPLY_FIELDS, SCRIPT, key_of, look, refusal
+from services.llm.domain.budget import Amount, BudgetSpent, LimitTable, Reservation, Rule, Scope, Spending
 from services.llm.domain.generation import Priority
+from services.llm.domain.lease import Hold, Lease
+from services.runtime.errors import Unavailable
 
 log = logging.getLogger("aisle.llm.budgets")
 
-# A lease is so many times what the call needs, and only taken while there is so much more of it left.
-_CHUNK = 8
-_PLENTY = 16
-_IDLE_SECONDS = 1.0
-_TEND_SECONDS = 0.25
+# Differences are told, and leases looked after, this often.
+_PULSE_SECONDS = 0.05
+# A Redis that is slower than this is away; it is then asked again this often.
+_REDIS_SECONDS = 0.5
+_AGAIN_SECONDS = 0.25
+# How long a request may wait at the most, for Redis and for what others give back.
+_PATIENCE_SECONDS = 1.5
 # Redis may be away for so long before what was leased is no longer spent.
-_AWAY_SECONDS = 60.0
-_WARN_PERMILLE = 800
-_KEEP_MINUTE, _KEEP_MONTH = 120, 40 * 86_400
-_NO_LIMIT = -1
+_TRUST_SECONDS = 60.0
+# What others hold idle is waited for this long, twice: they hear of it within one pulse.
+_RECALL_SECONDS = 0.05
+# What a caller is told to wait while Redis is away.
+_AWAY_RETRY_SECONDS = 2.0
+_PLANS = 10_000
+_SWEEP_SECONDS = 60.0
 _AWAY = (RedisError, OSError, TimeoutError)
-
-# KEYS: one per budget. ARGV, five per budget: tokens and micros needed, their limits (-1 is none), seconds to keep it;
-# then how many times the need a lease is. Returns, per budget, what was leased beyond the need and whether to warn;
-# or the first budget that does not hold the need and what of it is spent. All are taken or none.
-_TAKE = """
-local out = {}
-local chunk, plenty, warn = tonumber(ARGV[#ARGV - 2]), tonumber(ARGV[#ARGV - 1]), tonumber(ARGV[#ARGV])
-local used = {}
-for i = 1, #KEYS do
-  local a = (i - 1) * 5
-  local had = redis.call('HMGET', KEYS[i], 't', 'm', 'w')
-  used[i] = {tonumber(had[1] or '0'), tonumber(had[2] or '0'), had[3]}
-  for f = 1, 2 do
-    local need, limit = tonumber(ARGV[a + f]), tonumber(ARGV[a + 2 + f])
-    if limit >= 0 and need > 0 and used[i][f] + need > limit then return {i, f} end
-  end
-end
-for i = 1, #KEYS do
-  local a = (i - 1) * 5
-  local names, near = {'t', 'm'}, false
-  for f = 1, 2 do
-    local need, limit = tonumber(ARGV[a + f]), tonumber(ARGV[a + 2 + f])
-    local extra = need * chunk
-    if limit < 0 or need <= 0 or limit - used[i][f] - need < extra * plenty then extra = 0 end
-    if need + extra ~= 0 then redis.call('HINCRBY', KEYS[i], names[f], need + extra) end
-    if limit > 0 and (used[i][f] + need) * 1000 >= limit * warn then near = true end
-    out[#out + 1] = extra
-  end
-  redis.call('EXPIRE', KEYS[i], ARGV[a + 5])
-  local first = 0
-  if near and not used[i][3] then redis.call('HSET', KEYS[i], 'w', '1'); first = 1 end
-  out[#out + 1] = first
-end
-return {0, unpack(out)}
-"""
-
-
-@dataclass(slots=True)
-class _Lease:
-    """What this process may still spend of a budget in one window; negative until the difference is told to Redis."""
-
-    budget: Budget
-    key: str
-    ends_at: float
-    tokens: int = 0
-    micros: int = 0
-    used_at: float = 0.0
 
 
 class RedisBudgets:
-    """A `Budgets`."""
+    """A `Budgets`. `tend` has to run, and `give_back` is awaited once it has ended."""
 
     def __init__(
         self,
         client: "Redis",
         rules: Callable[[], Sequence[Rule]],
-        on_warning: Callable[[str], None] = lambda budget: None,
-        clock: Callable[[], float] = time.time,
+        on_warning: Callable[[str, float], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        """Take a client, the rules that hold now, who hears of a budget at 80 %, and a clock of seconds since 1970."""
-        self._redis = client
-        self._script = client.register_script(_TAKE)
+        """Take a client, the rules that hold now, and who hears of a budget at 80 %: its name and the share spent.
+
+        Windows turn by the clock of Redis; the wall clock here only has to know which months are near.
+        """
+        self._script = client.register_script(SCRIPT)
         self._rules = rules
-        self._on_warning = on_warning
+        self._on_warning = on_warning or _log_warning
         self._clock = clock
-        self._leases: dict[str, _Lease] = {}
-        self._spoke_at = 0.0
-        self._asking = asyncio.Lock()
+        self._wall_clock = wall_clock
+        self._replica = uuid4().hex
+        # Of messages: never used twice, whatever becomes of a desk.
+        self._numbers = count(1)
+        self._known: Sequence[Rule] = ()
+        self._table = LimitTable()
+        self._plans: dict[Scope, list[Lease]] = {}
+        self._desks: dict[str, Desk] = {}
+        self._due: set[Desk] = set()
+        self._wake = asyncio.Event()
+        self._away = False
+        self._swept_at = clock()
 
     async def reserve(self, scope: Scope, amount: Amount, priority: Priority) -> Reservation:
         """Set an amount aside in every budget of the scope, in all or in none. Raises BudgetSpent."""
-        rules = self._rules()
-        budgets = budgets_of(scope, rules) if rules else []
-        reservation = Reservation(scope, amount)
-        if not budgets:
-            return reservation
+        leases = self._plan(scope)
         now = self._clock()
-        leases = [self._lease(scope, budget, now) for budget in budgets]
-        if not self._enough(leases, amount, now):
-            # One at a time: whoever waits finds what the one before it brought along.
-            async with self._asking:
-                if not self._enough(leases, amount, now):
-                    await self._take(leases, amount, now)
         for lease in leases:
-            lease.tokens -= amount.tokens
-            lease.micros -= amount.micros
-            lease.used_at = now
-        reservation.taken.extend(leases)
-        return reservation
+            if lease.lacks(amount, now):
+                return Reservation(scope, amount, list(await self._ask(scope, leases, amount)))
+        return Reservation(scope, amount, [lease.take(amount, now) for lease in leases])
 
     def settle(self, reservation: Reservation, actual: Amount) -> None:
-        """Give back what was not used, or note what was used beyond; Redis hears of it with the next round."""
-        for lease in cast(list[_Lease], reservation.taken):
-            lease.tokens += reservation.amount.tokens - actual.tokens
-            lease.micros += reservation.amount.micros - actual.micros
+        """Give back what was not used, or note what was used beyond; Redis hears of it with the next pulse."""
+        if not reservation.taken:
+            return
+        stirred = self._desk(reservation.scope.tenant).stirred
+        for hold in cast(list[Hold], reservation.taken):
+            hold.settle(actual)
+            stirred.add(hold.lease)
+        reservation.taken.clear()
 
     async def tend(self) -> None:
-        """Tell Redis what leases are not needed, until cancelled."""
-        while True:
-            await asyncio.sleep(_TEND_SECONDS)
-            await self.give_back(_IDLE_SECONDS)
+        """Talk with Redis until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._converse())
+            group.create_task(self._pulse())
 
-    async def give_back(self, idle: float = 0.0) -> None:
-        """Return leases nobody used for so many seconds, and settle those that are overdrawn."""
-        now = self._clock()
-        for name, lease in list(self._leases.items()):
-            overdrawn = lease.tokens < 0 or lease.micros < 0
-            if not overdrawn and now - lease.used_at < idle:
-                continue
-            tokens, micros = lease.tokens, lease.micros
-            if tokens or micros:
-                lease.tokens, lease.micros = 0, 0
-                if not await self._tell(lease, tokens, micros):
-                    lease.tokens += tokens
-                    lease.micros += micros
-                    return
-            elif now > lease.ends_at + _AWAY_SECONDS:
-                del self._leases[name]
+    async def give_back(self) -> None:
+        """Return all that is not needed and report all that was used, as far as Redis can be reached."""
+        for desk in list(self._desks.values()):
+            desk.leaving = True
+            # What was sent and not answered goes first, then the rest.
+            while (desk.pending or desk.stirred) and await self._talk(desk):
+                pass
+            desk.leaving = False
 
-    async def spent(self, scope: Scope) -> list[tuple[Budget, Amount]]:
-        """Return each budget of a scope with what is spent or leased of it. Raises what Redis raises."""
+    async def spent(self, scope: Scope) -> list[Spending]:
+        """Return how far each budget of a scope is spent, as Redis was told up to now. Raises Unavailable."""
+        leases = [Lease(budget) for budget in self._limits().of(scope)]
+        if not leases:
+            return []
+        keys = [key_of(scope.tenant, "looks"), *(key_of(scope.tenant, lease.budget.key) for lease in leases)]
+        try:
+            reply = await self._carried_out(keys, look(leases, self._wall_clock()))
+        except _AWAY:
+            raise Unavailable("BUDGETS_UNAVAILABLE", "Budgets are out of reach.") from None
         found = []
-        for budget in budgets_of(scope, self._rules()):
-            key, _ = _window(scope, budget, self._clock())
-            tokens, micros = await cast(Any, self._redis.hmget(key, ["t", "m"]))
-            found.append((budget, Amount(int(tokens or 0), int(micros or 0))))
+        for at, lease in enumerate(leases):
+            _, left, tokens, micros, used, used_micros = reply[REPLY_FIELDS * at : REPLY_FIELDS * (at + 1)]
+            reserved = Amount(tokens - used, micros - used_micros)
+            found.append(Spending(lease.budget, Amount(used, used_micros), reserved, left / 1000))
         return found
 
-    def _enough(self, leases: Sequence[_Lease], amount: Amount, now: float) -> bool:
-        """Return whether the leases hold the amount, and Redis was heard of lately enough to trust them."""
-        return all(_holds(lease, amount) for lease in leases) and now - self._spoke_at <= _AWAY_SECONDS
+    def _limits(self) -> LimitTable:
+        rules = self._rules()
+        if rules is not self._known:
+            if rules != self._known:
+                self._table = LimitTable(rules)
+                self._plans.clear()
+            self._known = rules
+        return self._table
 
-    def _lease(self, scope: Scope, budget: Budget, now: float) -> _Lease:
-        lease = self._leases.get(budget.key)
-        if lease is None or now >= lease.ends_at:
-            key, ends_at = _window(scope, budget, now)
-            if lease is not None:
-                # Calls of the window before still settle it.
-                self._leases[lease.key] = lease
-            lease = self._leases[budget.key] = _Lease(budget, key, ends_at)
-        lease.budget = budget
-        return lease
+    def _plan(self, scope: Scope) -> list[Lease]:
+        """Return the leases a call of this scope is counted against."""
+        table = self._limits()
+        found = self._plans.get(scope)
+        if found is None:
+            if len(self._plans) >= _PLANS:
+                self._plans.clear()
+            budgets = table.of(scope)
+            desk = self._desk(scope.tenant) if budgets else None
+            found = self._plans[scope] = [desk.lease(budget) for budget in budgets] if desk else []
+        return found
 
-    async def _take(self, leases: Sequence[_Lease], amount: Amount, now: float) -> None:
-        """Ask Redis for what the leases lack. Others may spend a lease meanwhile: what they lack they ask for."""
-        needs = [
-            (max(amount.tokens - max(lease.tokens, 0), 0), max(amount.micros - max(lease.micros, 0), 0))
-            for lease in leases
-        ]
-        # Set aside now, so that who asks at the same moment does not count on it.
-        held = [(amount.tokens - need[0], amount.micros - need[1]) for need in needs]
-        for lease, (tokens, micros) in zip(leases, held, strict=True):
-            lease.tokens -= tokens
-            lease.micros -= micros
-        arguments: list[int] = []
-        for lease, need in zip(leases, needs, strict=True):
-            limits = [_NO_LIMIT if one is None else one for one in (lease.budget.tokens, lease.budget.micros)]
-            keep = _KEEP_MINUTE if lease.budget.window is Window.MINUTE else _KEEP_MONTH
-            arguments += [*need, *limits, keep]
-        keys = [lease.key for lease in leases]
-        granted = False
+    def _desk(self, tenant: str) -> Desk:
+        desk = self._desks.get(tenant)
+        if desk is None:
+            desk = self._desks[tenant] = Desk(tenant, self._replica, self._numbers)
+        return desk
+
+    async def _ask(self, scope: Scope, leases: Sequence[Lease], amount: Amount) -> Sequence[Hold]:
+        """Wait until Redis has set the amount aside; while it is away, see what can be done without it."""
+        desk = self._desk(scope.tenant)
+        if self._away:
+            return self._without_redis(desk, leases, amount)
+        ask = Ask(leases, amount, asyncio.get_running_loop().create_future())
+        desk.asks.append(ask)
+        self._call(desk)
+        answer = None
         try:
-            code, *rest = await cast(Any, self._script(keys=keys, args=[*arguments, _CHUNK, _PLENTY, _WARN_PERMILLE]))
-            granted = code == 0
-        except _AWAY as away:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                answer = await ask.answer
+        except TimeoutError:
+            desk.withdraw(ask)
+        except asyncio.CancelledError:
+            desk.withdraw(ask)
+            raise
+        if answer is None:
+            return self._without_redis(desk, leases, amount)
+        if isinstance(answer, BudgetSpent):
+            raise answer
+        return answer
+
+    def _without_redis(self, desk: Desk, leases: Sequence[Lease], amount: Amount) -> Sequence[Hold]:
+        """Refuse what money budgets cannot pay from their leases; what is only limited in tokens is owed."""
+        now = self._clock()
+        for lease in leases:
+            if lease.budget.micros is not None and amount.micros and lease.lacks(amount, now):
+                raise BudgetSpent(lease.budget.key, "money", _AWAY_RETRY_SECONDS)
+        desk.stirred.update(leases)
+        return [lease.take(amount, now) for lease in leases]
+
+    def _call(self, desk: Desk) -> None:
+        self._due.add(desk)
+        self._wake.set()
+
+    async def _converse(self) -> None:
+        """Talk at every desk that is due, at all of them at once."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            due, self._due = self._due, set()
+            if len(due) == 1:
+                await self._talk(due.pop())
+            else:
+                async with asyncio.TaskGroup() as group:
+                    for desk in due:
+                        group.create_task(self._talk(desk))
+            # The client may answer in spite of a cancellation, which must not be lost for that.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError
+
+    async def _pulse(self) -> None:
+        """Have every desk that holds or owes something looked after."""
+        while True:
+            await asyncio.sleep(_AGAIN_SECONDS if self._away else _PULSE_SECONDS)
+            for desk in self._desks.values():
+                if desk.stirred or desk.pending or desk.asks:
+                    self._call(desk)
+            now = self._clock()
+            if now - self._swept_at > _SWEEP_SECONDS:
+                self._sweep(now)
+
+    def _sweep(self, now: float) -> None:
+        """Forget leases that nobody used for long, and the tenants that have none."""
+        self._swept_at = now
+        swept = [desk.sweep(now) for desk in self._desks.values()]
+        if any(swept):
+            # Plans name leases; they are made anew with those that are left.
+            self._plans.clear()
+        self._desks = {tenant: desk for tenant, desk in self._desks.items() if not desk.idle}
+
+    async def _talk(self, desk: Desk) -> bool:
+        """Send a desk's message and hear the reply. Returns whether Redis is there."""
+        async with desk.talking:
+            message = desk.pending or desk.compose(self._clock(), self._wall_clock())
+            if message is None:
+                return True
+            try:
+                reply = await self._carried_out(message.keys, message.arguments)
+            except _AWAY as away:
+                self._lost(desk, away)
+                return False
+            self._found()
+            self._hear(desk, message, reply)
+            return True
+
+    async def _carried_out(self, keys: Sequence[str], arguments: Sequence[int]) -> list[int]:
+        async with asyncio.timeout(_REDIS_SECONDS):
+            try:
+                return cast(list[int], await cast(Any, self._script(keys=keys, args=arguments)))
+            except Disconnected:
+                # A connection of the pool may have been dead for long.
+                return cast(list[int], await cast(Any, self._script(keys=keys, args=arguments)))
+
+    def _hear(self, desk: Desk, message: Message, reply: Sequence[int]) -> None:
+        desk.pending = None
+        for at, lease in enumerate(message.leases):
+            window, left, tokens, micros, share, recalled = reply[REPLY_FIELDS * at : REPLY_FIELDS * (at + 1)]
+            lease.renew(window, message.sent_at + left / 1000, message.sent_at + _TRUST_SECONDS)
+            lease.receive(tokens, micros)
+            if share:
+                self._on_warning(lease.budget.key, share / 1000)
+            lease.recalled = bool(recalled) and not lease.quiet
+            if lease.recalled:
+                self._call(desk)
+            desk.note(lease)
+        codes = reply[REPLY_FIELDS * len(message.leases) :]
+        now = self._clock()
+        for ask, code in zip(message.asks, codes, strict=True):
+            self._answer(desk, message, ask, code, now)
+        if desk.asks:
+            self._call(desk)
+
+    def _answer(self, desk: Desk, message: Message, ask: Ask, code: int, now: float) -> None:
+        """Hand over what was granted, or say which budget is spent, unless what others hold idle may come back."""
+        if code == 0:
+            holds = ask.granted(now)
+            if ask.answer.done():
+                # Whoever asked has gone.
+                for hold in holds:
+                    hold.undo()
+                desk.stirred.update(ask.leases)
+            else:
+                ask.answer.set_result(holds)
+            return
+        ask.refused()
+        desk.stirred.update(ask.leases)
+        said = refusal(code)
+        if said.wait and ask.recalls < RECALLS and not ask.answer.done():
+            ask.recalls += 1
+            asyncio.get_running_loop().call_later(_RECALL_SECONDS, self._repeat, desk, ask)
+        elif not ask.answer.done():
+            lease = message.leases[said.place]
+            ask.answer.set_result(BudgetSpent(lease.budget.key, said.what, max(lease.turns_at - now, 0.001)))
+
+    def _repeat(self, desk: Desk, ask: Ask) -> None:
+        desk.asks.append(ask)
+        self._call(desk)
+
+    def _lost(self, desk: Desk, away: Exception) -> None:
+        """Tell whoever waits that Redis is away. The message stays: it is sent until there is a reply."""
+        if not self._away:
             log.warning("budgets are away", extra={"data": {"reason": type(away).__name__}})
-            raise BudgetSpent(leases[0].budget.key, "budgets (out of reach)", 1.0) from None
-        finally:
-            for lease, (tokens, micros) in zip(leases, held, strict=True):
-                lease.tokens += tokens
-                lease.micros += micros
-        self._spoke_at = now
-        if not granted:
-            lease = leases[code - 1]
-            raise BudgetSpent(lease.budget.key, "tokens" if rest[0] == 1 else "money", max(lease.ends_at - now, 1.0))
-        for index, (lease, need) in enumerate(zip(leases, needs, strict=True)):
-            more_tokens, more_micros, warn = rest[3 * index : 3 * index + 3]
-            lease.tokens += need[0] + more_tokens
-            lease.micros += need[1] + more_micros
-            if warn:
-                self._on_warning(lease.budget.key)
+        self._away = True
+        for ask in (*desk.asks, *(desk.pending.asks if desk.pending else ())):
+            if not ask.answer.done():
+                ask.answer.set_result(None)
+        desk.asks.clear()
 
-    async def _tell(self, lease: _Lease, tokens: int, micros: int) -> bool:
-        try:
-            async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.hincrby(lease.key, "t", -tokens)
-                pipe.hincrby(lease.key, "m", -micros)
-                await pipe.execute()
-        except _AWAY:
-            return False
-        self._spoke_at = self._clock()
-        return True
+    def _found(self) -> None:
+        if self._away:
+            log.info("budgets are back", extra={"data": {}})
+        self._away = False
 
 
-def _holds(lease: _Lease, amount: Amount) -> bool:
-    return (lease.budget.tokens is None or lease.tokens >= amount.tokens) and (
-        lease.budget.micros is None or lease.micros >= amount.micros
-    )
-
-
-def _window(scope: Scope, budget: Budget, now: float) -> tuple[str, float]:
-    """Return the key of a budget's window, and when it ends. A tenant's keys share a slot of a cluster."""
-    moment = datetime.fromtimestamp(now, UTC)
-    if budget.window is Window.MINUTE:
-        start = moment.replace(second=0, microsecond=0)
-        ends = start.timestamp() + 60
-        name = start.strftime("%Y%m%d%H%M")
-    else:
-        following = moment.replace(year=moment.year + moment.month // 12, month=moment.month % 12 + 1, day=1)
-        ends = following.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
-        name = moment.strftime("%Y%m")
-    return f"llm:budget:{{{scope.tenant}}}:{budget.key}:{name}", ends
+def _log_warning(budget: str, share: float) -> None:
+    log.warning("budget nearly spent", extra={"data": {"budget": budget, "share": share}})

@@ -33,7 +33,7 @@ class Window(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A budget for one subject, or with "*" for each of its kind. None is no limit."""
+    """A limit for one subject, or with "*" for each of its kind. None says nothing about tokens or about money."""
 
     subject: Subject
     name: str
@@ -44,7 +44,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """A rule as it holds for one call: what it is called, and what it allows."""
+    """What the rules come to for one call and one subject: what it is called, and what it allows."""
 
     key: str
     window: Window
@@ -52,26 +52,65 @@ class Budget:
     micros: int | None
 
 
-def budgets_of(scope: Scope, rules: Sequence[Rule]) -> list[Budget]:
-    """Return the budgets a call is counted against. A rule that names its subject goes before one for each."""
-    named = {
-        Subject.TENANT: scope.tenant,
-        Subject.USE_CASE: scope.use_case,
-        Subject.USER: scope.user,
-        Subject.API_KEY: scope.api_key,
-    }
-    found: dict[tuple[Subject, Window], Rule] = {}
-    for rule in rules:
-        if not named[rule.subject] or rule.name not in ("*", named[rule.subject]):
-            continue
-        known = found.get((rule.subject, rule.window))
-        if known is None or known.name == "*":
-            found[(rule.subject, rule.window)] = rule
-    return [
-        # A user or a use case belongs to its tenant: two tenants may call theirs the same.
-        Budget(f"{scope.tenant}/{subject.value}/{named[subject]}/{window.value}", window, rule.tokens, rule.micros)
-        for (subject, window), rule in found.items()
-    ]
+class LimitTable:
+    """The rules that hold now, sorted so that the budgets of a call are found without going through them."""
+
+    def __init__(self, rules: Sequence[Rule] = ()) -> None:
+        """Take the rules. Of several for the same subject and window the least of each limit holds."""
+        self._limits: dict[tuple[Subject, Window, str], tuple[int | None, int | None]] = {}
+        for rule in rules:
+            place = (rule.subject, rule.window, rule.name)
+            tokens, micros = self._limits.get(place, (None, None))
+            self._limits[place] = (_least(tokens, rule.tokens), _least(micros, rule.micros))
+        self._kinds = sorted({(rule.subject, rule.window) for rule in rules}, key=_sorted)
+
+    def of(self, scope: Scope) -> list[Budget]:
+        """Return the budgets a call is counted against.
+
+        What a rule says that names its subject goes before what the rule for each of its kind says; what it does not
+        say stays. A user or a use case belongs to its tenant: two tenants may call theirs the same.
+        """
+        found = []
+        for subject, window in self._kinds:
+            name = _named(scope, subject)
+            if not name:
+                continue
+            every, own = self._limits.get((subject, window, "*")), self._limits.get((subject, window, name))
+            tokens, micros = (_first(own, every, 0), _first(own, every, 1))
+            if tokens is not None or micros is not None:
+                key = f"{scope.tenant}/{subject.value}/{name}/{window.value}"
+                found.append(Budget(key, window, tokens, micros))
+        return found
+
+
+def _sorted(kind: tuple[Subject, Window]) -> tuple[str, str]:
+    return kind[0].value, kind[1].value
+
+
+def _named(scope: Scope, subject: Subject) -> str:
+    match subject:
+        case Subject.TENANT:
+            return scope.tenant
+        case Subject.USE_CASE:
+            return scope.use_case
+        case Subject.USER:
+            return scope.user
+        case Subject.API_KEY:
+            return scope.api_key
+
+
+def _least(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one if other is None else min(one, other)
+
+
+_Limits = tuple[int | None, int | None] | None
+
+
+def _first(own: _Limits, every: _Limits, part: int) -> int | None:
+    for limits in (own, every):
+        if limits is not None and limits[part] is not None:
+            return limits[part]
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +130,19 @@ class Reservation:
     # Names of the budgets it was taken from; what settling needs to know of them.
     taken: list[object] = field(default_factory=list)
     settled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """How far a budget is spent in its present window."""
+
+    budget: Budget
+    # What calls came to that have ended.
+    used: Amount
+    # What is set aside for calls on their way, and what replicas hold ready for the next ones.
+    reserved: Amount
+    # Seconds until the window turns.
+    ends_in: float
 
 
 class BudgetSpent(Exception):
