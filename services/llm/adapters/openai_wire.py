@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from types import TracebackType
+from types import SimpleNamespace, TracebackType
 from typing import Any, Self
 
 import aiohttp
@@ -31,6 +31,25 @@ _IDLE_CONNECTION_SECONDS = 30.0
 _UNREACHABLE = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 _DROPPED = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionResetError)
 _FAILURES = (aiohttp.ClientError, OSError, TimeoutError, ValueError)
+
+
+class _Way:
+    """How a request went out: over a kept connection, or one that was made for it."""
+
+    __slots__ = ("kept",)
+
+    def __init__(self) -> None:
+        self.kept = False
+
+
+async def _kept(session: aiohttp.ClientSession, context: SimpleNamespace, told: object) -> None:
+    context.trace_request_ctx.kept = True
+
+
+def _watching_the_way() -> aiohttp.TraceConfig:
+    watching: aiohttp.TraceConfig = aiohttp.TraceConfig()
+    watching.on_connection_reuseconn.append(_kept)
+    return watching
 
 
 class OpenAIWire:
@@ -122,15 +141,25 @@ class OpenAIWire:
                 response.close()
 
     async def _send(self, method: str, path: str, body: bytes | None, timeout: float | None) -> ClientResponse:
-        """Send, and once more when a kept connection turns out to be dead: a server that restarted costs no call."""
+        """Send, and once more when a kept connection turns out to be dead: a server that restarted costs no call.
+
+        A connection made for this call that breaks is no such thing: the server may be at work, and be paid for it.
+        """
         limits = self._timeout if timeout is None else aiohttp.ClientTimeout(total=timeout)
         for again in (False, True):
+            way = _Way()
             try:
                 return await self._session().request(
-                    method, self._url + path, data=body, headers=self._headers, timeout=limits, allow_redirects=False
+                    method,
+                    self._url + path,
+                    data=body,
+                    headers=self._headers,
+                    timeout=limits,
+                    allow_redirects=False,
+                    trace_request_ctx=way,
                 )
-            except _DROPPED as dropped:
-                if again or isinstance(dropped, aiohttp.ClientConnectorError):
+            except _DROPPED:
+                if again or not way.kept:
                     raise
         raise AssertionError("unreachable")
 
@@ -144,6 +173,7 @@ class OpenAIWire:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 skip_auto_headers=("user-agent",),
                 read_bufsize=1 << 18,
+                trace_configs=[_watching_the_way()],
             )
         return self._opened
 

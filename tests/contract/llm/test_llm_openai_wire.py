@@ -259,6 +259,34 @@ async def test_connection_is_kept_after_a_whole_stream(server: Server) -> None:
         assert len({exchange.writer.get_extra_info("peername") for exchange in server.seen}) == 1
 
 
+@pytest.mark.parametrize(("calls_before", "requests"), [(0, 1), (1, 3)])
+async def test_call_is_sent_again_only_when_a_kept_connection_was_dead(calls_before: int, requests: int) -> None:
+    seen = 0
+
+    async def handle(exchange: Exchange) -> bool:
+        nonlocal seen
+        seen += 1
+        if seen == calls_before + 1:
+            return False
+        exchange.begin("text/event-stream")
+        for piece in STREAM:
+            await exchange.chunk(piece)
+        await exchange.end()
+        return True
+
+    async with listening(handle) as port, OpenAIProvider(KEY, f"http://127.0.0.1:{port}/v1", 5.0) as provider:
+        for _ in range(calls_before):
+            async with aclosing(provider.generate(MODEL, PROMPT)) as events:
+                assert len([event async for event in events]) == 5
+        try:
+            async with aclosing(provider.generate(MODEL, PROMPT)) as events:
+                assert [event async for event in events] == WHOLE
+        except ProviderFailed as failed:
+            # The server may have begun to answer, and to charge: whether to ask again is not the wire's to say.
+            assert (failed.kind, calls_before) == (FailureKind.BROKEN, 0)
+    assert seen == requests
+
+
 NOW = datetime(2026, 11, 26, 12, 0, 0, tzinfo=UTC)
 
 
