@@ -1,6 +1,7 @@
 """Serves the application over HTTP beside the gRPC server, in the same event loop."""
 
 import asyncio
+import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -27,6 +28,8 @@ class HttpServer:
 
     def __init__(self, app: OpenAIApi, host: str, port: int) -> None:
         """Take the application, and where to listen."""
+        # What it says of starting and stopping is said already, in the words of the house.
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         self._app = app
         self._closed = asyncio.Event()
         self._server = _Quiet(
@@ -39,6 +42,7 @@ class HttpServer:
                 lifespan="off",
                 log_config=None,
                 access_log=False,
+                proxy_headers=False,
                 server_header=False,
                 timeout_keep_alive=_KEEP_ALIVE_SECONDS,
                 backlog=_WAITING_CONNECTIONS,
