@@ -120,8 +120,8 @@ bench: setup ## Measure what docs/measurements.md claims; DATA=folder with the p
 	@$(BIN)/python -m bench.embeddings --icecat $(DATA)/icecat
 
 .PHONY: bench-llm
-bench-llm: setup ## The gateway beside LiteLLM, on one core each
-	@$(BIN)/python -m bench.llm_gateways
+bench-llm: setup ## The gateway beside LiteLLM and Portkey, on one core each
+	@$(BIN)/python -m bench.llm.run
 
 .PHONY: bench-routing
 bench-routing: setup ## The choice between a small and a large model, on public outcomes
