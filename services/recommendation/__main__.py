@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import redis.asyncio as redis
-from pymilvus import AsyncMilvusClient
 
 from aisle.recommendation.v1.recommendation_service_pb2_grpc import add_RecommendationServiceServicer_to_server
 from services.recommendation.adapters import migrations
@@ -22,7 +21,7 @@ from services.recommendation.application.learn_interactions import LearnInteract
 from services.recommendation.application.recommend_products import RecommendProducts
 from services.recommendation.servicer import RecommendationServicer, interaction_of
 from services.recommendation.settings import RecommendationSettings
-from services.runtime import serve, sql
+from services.runtime import milvus, serve, sql
 from services.runtime.channel import MeshChannel
 from services.runtime.errors import Unavailable
 
@@ -41,15 +40,15 @@ def main() -> None:
         await sql.migrate(database, "recommendation", Path(migrations.__path__[0]))
         client = redis.Redis.from_url(settings.redis_url.get_secret_value(), health_check_interval=10)
         stack.push_async_callback(client.aclose)
-        milvus = AsyncMilvusClient(uri=settings.milvus_uri)
-        stack.push_async_callback(milvus.close)
+        vectors = milvus.connect(settings.milvus_uri)
+        stack.push_async_callback(vectors.close)
         product, llm = [
             await stack.enter_async_context(MeshChannel("recommendation", name, settings.egress_address))
             for name in ("product", "llm")
         ]
         history, cache = PostgresHistory(database), RedisAnswerCache(client, settings.answer_seconds)
         stream = RedisInteractionStream(client, settings.consumer, interaction_of)
-        find = FindCandidates(history, MilvusSimilarItems(milvus, settings.items_collection), SystemClock())
+        find = FindCandidates(history, MilvusSimilarItems(vectors, settings.items_collection), SystemClock())
         recommend = RecommendProducts(cache, find, ProductShop(product), LlmSuggester(llm))
         learn = LearnInteractions(stream, history, cache, settings.batch_size)
         servicer = RecommendationServicer(recommend)
