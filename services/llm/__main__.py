@@ -58,13 +58,21 @@ async def providers(settings: LlmSettings, stack: AsyncExitStack) -> dict[str, P
     if "openai" in configured:
         from services.llm.adapters.openai_provider import OpenAIProvider
 
-        key = settings.openai_api_key.get_secret_value()
-        made["openai"] = await stack.enter_async_context(OpenAIProvider(key, settings.openai_base_url, timeout))
+        made["openai"] = await stack.enter_async_context(
+            OpenAIProvider(
+                settings.openai_api_key.get_secret_value(),
+                settings.openai_base_url,
+                timeout,
+                organization=settings.openai_organization,
+                project=settings.openai_project,
+                checks_model=settings.openai_checks_model,
+            )
+        )
     if "bedrock" in configured:
         from services.llm.adapters.bedrock_provider import BedrockProvider
 
-        region, threads, url = settings.bedrock_region, settings.bedrock_threads, settings.bedrock_endpoint_url
-        made["bedrock"] = await stack.enter_async_context(BedrockProvider(region, timeout, threads, url))
+        region, at_once, url = settings.bedrock_region, settings.bedrock_calls_at_once, settings.bedrock_endpoint_url
+        made["bedrock"] = await stack.enter_async_context(BedrockProvider(region, timeout, at_once, url))
     return made
 
 

@@ -22,9 +22,14 @@ class LlmSettings(RuntimeSettings):
     )
     openai_api_key: SecretStr = Field(SecretStr(""), description="Key for OpenAI; configures its models.")
     openai_base_url: str = Field("", description="Any server that speaks OpenAI's API, instead of OpenAI's own.")
+    openai_organization: str = Field("", description="Organization that OpenAI bills, where the key has several.")
+    openai_project: str = Field("", description="Project that OpenAI bills, where the key has several.")
+    openai_checks_model: bool = Field(
+        True, description="Refuse answers of another model than was asked; off for servers with names of their own."
+    )
     bedrock_region: str = Field("", description="AWS region of Bedrock; configures its models.")
     bedrock_endpoint_url: str = Field("", description="Bedrock's address inside a VPC, instead of the public one.")
-    bedrock_threads: int = Field(16, ge=1, le=256, description="Calls to Bedrock at the same time.")
+    bedrock_calls_at_once: int = Field(16, ge=1, le=256, description="Calls to Bedrock at the same time.")
     provider_timeout_seconds: float = Field(
         30.0, gt=0, description="Longest silence of a provider before it counts as failed."
     )

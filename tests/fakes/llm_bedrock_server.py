@@ -9,7 +9,7 @@ from struct import pack
 from typing import Any
 
 from tests.fakes.llm_http_server import Exchange, listening
-from tests.fakes.llm_scenario import DELTAS, USAGE, Scenario
+from tests.fakes.llm_scenario import DELTAS, HALF, SLOW_START, USAGE, Scenario
 
 _STATUS: dict[Scenario, tuple[int, str, str]] = {
     Scenario.THROTTLED: (429, "ThrottlingException", "Too many requests."),
@@ -30,8 +30,12 @@ class BedrockServer:
         self.requests: list[Exchange] = []
         self.left = asyncio.Event()
         self.dimension = 3
+        self.drop_next = False
 
     async def handle(self, exchange: Exchange) -> bool:
+        if self.drop_next:
+            self.drop_next = False
+            return False
         self.requests.append(exchange)
         if self.scenario is Scenario.SILENT:
             await exchange.until_left()
@@ -40,10 +44,17 @@ class BedrockServer:
         if self.scenario in _STATUS:
             status, code, message = _STATUS[self.scenario]
             said = message.format(key=exchange.headers.get("authorization", ""), body=exchange.body.decode())
-            await exchange.whole(status, json.dumps({"message": said}).encode(), {"x-amzn-errortype": code})
+            await exchange.whole(status, json.dumps({"message": said}).encode(), _error(code, status))
+            return True
+        if self.scenario is Scenario.REFUSES_TO_GO_ON and exchange.json()["messages"][-1]["role"] == "assistant":
+            body = json.dumps({"message": "The last turn must be the user's."}).encode()
+            await exchange.whole(400, body, _error("ValidationException", 400))
             return True
         if exchange.path.endswith("/invoke"):
             await exchange.whole(200, self._vectors(exchange))
+            return True
+        if exchange.path.endswith("/converse"):
+            await exchange.whole(200, _whole())
             return True
         return await self._stream(exchange)
 
@@ -60,9 +71,19 @@ class BedrockServer:
 
     async def _stream(self, exchange: Exchange) -> bool:
         exchange.begin("application/vnd.amazon.eventstream")
+        exchange.trickles = self.scenario is Scenario.TRICKLE
+        await asyncio.sleep(SLOW_START if self.scenario is Scenario.SLOW else 0)
         await exchange.chunk(frame("messageStart", {"role": "assistant"}))
+        if self.scenario is Scenario.NOTHING:
+            await exchange.end()
+            return True
         await exchange.chunk(_delta(DELTAS[0]))
         match self.scenario:
+            case Scenario.EMPTY_PIECES:
+                await exchange.chunk(frame("ping", {}) + _delta(""))
+                await self._finish(exchange)
+            case Scenario.HALF_CALL:
+                await self._half_call(exchange)
             case Scenario.CUT:
                 return False
             case Scenario.STALLED:
@@ -91,6 +112,13 @@ class BedrockServer:
             usage = {"inputTokens": USAGE[0], "outputTokens": USAGE[1], "totalTokens": sum(USAGE)}
             await exchange.chunk(frame("metadata", {"usage": usage, "metrics": {"latencyMs": 1}}))
 
+    async def _half_call(self, exchange: Exchange) -> None:
+        start = {"toolUse": {"toolUseId": "c1", "name": "find"}}
+        part = {"contentBlockIndex": 1, "delta": {"toolUse": {"input": HALF}}}
+        await exchange.chunk(frame("contentBlockStart", {"contentBlockIndex": 1, "start": start}))
+        await exchange.chunk(frame("contentBlockDelta", part) + frame("contentBlockStop", {"contentBlockIndex": 1}))
+        await exchange.chunk(frame("messageStop", {"stopReason": "tool_use"}))
+
     async def _endless(self, exchange: Exchange) -> bool:
         try:
             while True:
@@ -99,6 +127,16 @@ class BedrockServer:
         except ConnectionError:
             self.left.set()
         return False
+
+
+def _error(code: str, status: int) -> dict[str, str]:
+    return {"x-amzn-errortype": code, **({"retry-after": "7"} if status == 429 else {})}
+
+
+def _whole() -> bytes:
+    message = {"role": "assistant", "content": [{"text": "".join(DELTAS)}]}
+    usage = {"inputTokens": USAGE[0], "outputTokens": USAGE[1], "totalTokens": sum(USAGE)}
+    return json.dumps({"output": {"message": message}, "stopReason": "end_turn", "usage": usage}).encode()
 
 
 def _delta(text: str) -> bytes:

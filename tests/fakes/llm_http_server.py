@@ -18,6 +18,8 @@ class Exchange:
     body: bytes
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+    # Whether every byte of a chunk is sent by itself.
+    trickles: bool = False
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -32,8 +34,11 @@ class Exchange:
         self._head(200, {"content-type": content_type, "transfer-encoding": "chunked"})
 
     async def chunk(self, data: bytes) -> None:
-        self.writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
-        await self.writer.drain()
+        for piece in [bytes([byte]) for byte in data] if self.trickles else [data]:
+            self.writer.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+            await self.writer.drain()
+            if self.trickles:
+                await asyncio.sleep(0)
 
     async def end(self) -> None:
         self.writer.write(b"0\r\n\r\n")

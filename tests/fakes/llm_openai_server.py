@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from tests.fakes.llm_http_server import Exchange, listening
-from tests.fakes.llm_scenario import DELTAS, USAGE, Scenario
+from tests.fakes.llm_scenario import DELTAS, HALF, SLOW_START, USAGE, Scenario
 
 _STATUS: dict[Scenario, tuple[int, str, str]] = {
     Scenario.THROTTLED: (429, "rate_limit_exceeded", "Rate limit reached."),
@@ -52,9 +52,24 @@ class OpenAIServer:
             await exchange.whole(200, json.dumps({"object": "list", "data": data}).encode())
         elif exchange.path.endswith("/embeddings"):
             await self._embed(exchange)
+        elif not exchange.json().get("stream"):
+            await exchange.whole(200, self._whole(exchange))
+        elif self.scenario is Scenario.REFUSES_TO_GO_ON and exchange.json()["messages"][-1]["role"] == "assistant":
+            body = {"error": {"message": "The last turn must be the user's.", "code": "prefill_refused"}}
+            await exchange.whole(400, json.dumps(body).encode())
         else:
             return await self._stream(exchange)
         return True
+
+    def _whole(self, exchange: Exchange) -> bytes:
+        message = {"role": "assistant", "content": "".join(DELTAS)}
+        choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
+        usage = {"prompt_tokens": USAGE[0], "completion_tokens": USAGE[1], "total_tokens": sum(USAGE)}
+        answer = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": self._model(exchange)}
+        return json.dumps({**answer, "choices": [choice], "usage": usage}).encode()
+
+    def _model(self, exchange: Exchange) -> str:
+        return "another" if self.scenario is Scenario.WRONG_MODEL else str(exchange.json()["model"])
 
     async def _refuse(self, exchange: Exchange) -> None:
         status, code, message = _STATUS[self.scenario]
@@ -82,9 +97,23 @@ class OpenAIServer:
 
     async def _stream(self, exchange: Exchange) -> bool:
         exchange.begin("text/event-stream")
-        await exchange.chunk(b": keep-alive\n\n" + _chunk({"role": "assistant", "content": ""}))
-        await exchange.chunk(_chunk({"content": DELTAS[0]}))
+        exchange.trickles = self.scenario is Scenario.TRICKLE
+        await asyncio.sleep(SLOW_START if self.scenario is Scenario.SLOW else 0)
+        if self.scenario is Scenario.NOTHING:
+            await exchange.end()
+            return True
+        await exchange.chunk(
+            b": keep-alive\n\n" + _chunk({"role": "assistant", "content": ""}, model=self._model(exchange))
+        )
+        await exchange.chunk(_chunk({"content": DELTAS[0]}, model=self._model(exchange)))
         match self.scenario:
+            case Scenario.EMPTY_PIECES:
+                await exchange.chunk(_event({"object": "chat.completion.chunk", "model": "", "choices": []}))
+                await exchange.chunk(b"\n\ndata:\n\n" + _chunk({}) + _chunk({"content": ""}))
+                await self._finish(exchange)
+            case Scenario.HALF_CALL:
+                call = {"index": 0, "id": "c1", "type": "function", "function": {"name": "find", "arguments": HALF}}
+                await exchange.chunk(_chunk({"tool_calls": [call]}) + _chunk({}, "tool_calls") + b"data: [DONE]\n\n")
             case Scenario.CUT:
                 return False
             case Scenario.STALLED:
@@ -122,9 +151,9 @@ class OpenAIServer:
         return False
 
 
-def _chunk(delta: dict[str, str], finish: str | None = None) -> bytes:
+def _chunk(delta: dict[str, Any], finish: str | None = None, model: str = "") -> bytes:
     choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "text"}
+    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": model}
     return _event({**head, "choices": [choice], "usage": None})
 
 

@@ -8,7 +8,7 @@ from services.llm.domain.errors import FailureKind, PromptRefused, PromptTooLong
 from services.llm.domain.generation import Ended, FinishReason, Prompt, ProviderEvent, Role, TextDelta
 from services.llm.domain.model import Model
 from services.llm.domain.usage import TokenUsage, UsageRecord
-from tests.fakes.llm_scenario import DELTAS, USAGE, Scenario
+from tests.fakes.llm_scenario import DELTAS, SLOW_START, USAGE, Scenario
 
 _BEFORE: dict[Scenario, Exception] = {
     Scenario.THROTTLED: ProviderFailed(FailureKind.THROTTLED, 7.0),
@@ -17,7 +17,10 @@ _BEFORE: dict[Scenario, Exception] = {
     Scenario.GONE: ProviderFailed(FailureKind.GONE),
     Scenario.REFUSED: PromptRefused("invalid_value"),
     Scenario.TOO_LONG: PromptTooLong(),
+    Scenario.NOTHING: ProviderFailed(FailureKind.BROKEN),
+    Scenario.WRONG_MODEL: ProviderFailed(FailureKind.WRONG_MODEL),
 }
+_BREAKS = (Scenario.CUT, Scenario.ERROR_INSIDE, Scenario.MALFORMED, Scenario.UNFINISHED, Scenario.HALF_CALL)
 
 
 class FakeProvider:
@@ -46,6 +49,11 @@ class FakeProvider:
         try:
             if self.scenario is Scenario.SILENT:
                 await self._silence()
+            await asyncio.sleep(SLOW_START if self.scenario is Scenario.SLOW else 0)
+            if not stream and self.scenario is Scenario.ANSWER:
+                yield TextDelta("".join(DELTAS))
+                yield Ended(FinishReason.STOP, TokenUsage(*USAGE))
+                return
             yield TextDelta(DELTAS[0])
             if self.scenario is Scenario.STALLED:
                 await self._silence()
@@ -55,7 +63,7 @@ class FakeProvider:
         finally:
             if self.scenario in (Scenario.SILENT, Scenario.STALLED, Scenario.ENDLESS):
                 self.left.set()
-        if self.scenario in (Scenario.CUT, Scenario.ERROR_INSIDE, Scenario.MALFORMED, Scenario.UNFINISHED):
+        if self.scenario in _BREAKS:
             raise ProviderFailed(FailureKind.BROKEN)
         yield TextDelta(DELTAS[1])
         reason = FinishReason.LENGTH if self.scenario is Scenario.LENGTH else FinishReason.STOP

@@ -18,6 +18,14 @@ class Scenario(Enum):
     CUT = "is gone after the first token"
     # Answers, but refuses to go on from words of the assistant.
     REFUSES_TO_GO_ON = "refuses to go on"
+    # Beginnings and middles that only look wrong: the answer is whole.
+    SLOW = "takes a moment before the first token"
+    TRICKLE = "sends every byte by itself"
+    EMPTY_PIECES = "sends pieces with nothing in them"
+    # Ends that only look right.
+    NOTHING = "ends without a word"
+    WRONG_MODEL = "lets another model answer"
+    HALF_CALL = "stops in the middle of a tool call, and says it is done"
     ERROR_INSIDE = "sends an error after the first token"
     MALFORMED = "sends garbage after the first token"
     UNFINISHED = "ends the stream without having finished"
@@ -28,3 +36,7 @@ class Scenario(Enum):
 
 DELTAS = ("Warm ", "tea")
 USAGE = (7, 2)
+# Seconds before the first token of a slow start.
+SLOW_START = 0.3
+# Arguments of a call that broke off.
+HALF = '{"order": "A-10'

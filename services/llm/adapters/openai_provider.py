@@ -1,7 +1,6 @@
 """OpenAI, or any server that speaks its API."""
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -22,14 +21,31 @@ class OpenAIProvider:
     limits = EmbeddingLimits(texts_per_call=64, calls_at_once=4)
     probe_seconds = 60.0
 
-    def __init__(self, api_key: str, base_url: str, timeout: float) -> None:
-        """Take the key, another server's address if it is not OpenAI's, and the longest silence in seconds."""
+    def __init__(
+        self,
+        api_key: str,
+        base_url: str,
+        timeout: float,
+        *,
+        organization: str = "",
+        project: str = "",
+        checks_model: bool = True,
+    ) -> None:
+        """Take the key, another server's address if it is not OpenAI's, and the longest silence in seconds.
+
+        Organization and project are whom OpenAI bills, where a key belongs to several. `checks_model` refuses answers
+        of another model than was asked; a server that gives its models names of its own cannot have it.
+        """
         url = base_url or OPENAI_URL
         # OpenAI has given up `max_tokens`, which is the name that everybody else understands.
         hosted = (urlsplit(url).hostname or "").endswith((".openai.com", ".azure.com"))
         limit_field = "max_completion_tokens" if hosted else "max_tokens"
         headers = {"authorization": f"Bearer {api_key or 'none'}"}
-        self._wire = OpenAIWire(url, headers, timeout, _CONNECT_SECONDS, limit_field)
+        if organization:
+            headers["openai-organization"] = organization
+        if project:
+            headers["openai-project"] = project
+        self._wire = OpenAIWire(url, headers, timeout, _CONNECT_SECONDS, limit_field, checks_model)
 
     async def __aenter__(self) -> Self:
         """Open lazily: the first call connects."""
@@ -41,11 +57,9 @@ class OpenAIProvider:
         """Close all connections."""
         await self._wire.__aexit__(kind, error, trace)
 
-    async def generate(self, model: Model, prompt: Prompt, stream: bool = True) -> AsyncGenerator[ProviderEvent, None]:
-        """Yield an answer."""
-        async with aclosing(self._wire.generate(model, prompt, stream)) as events:
-            async for event in events:
-                yield event
+    def generate(self, model: Model, prompt: Prompt, stream: bool = True) -> AsyncGenerator[ProviderEvent, None]:
+        """Yield an answer. The wire's own generator: every layer in between would cost each delta."""
+        return self._wire.generate(model, prompt, stream)
 
     async def embed(self, model: Model, texts: Sequence[str], query: bool) -> Embedded:
         """Return the vectors of the texts."""

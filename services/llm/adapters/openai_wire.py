@@ -1,22 +1,30 @@
 """The wire to every server that speaks OpenAI's protocol: OpenAI itself, compatible ones, and the local models.
 
-One connection pool and as little as possible around it: a tenth of the processor time of OpenAI's own client, which
+One connection pool and as little as possible around it: a fraction of the processor time of OpenAI's own client, which
 the contract tests hold it against (docs/adr/0008).
 """
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from types import SimpleNamespace, TracebackType
-from typing import Any, Self
+from types import TracebackType
+from typing import Self
 
-import aiohttp
 import orjson
 from aiohttp import ClientResponse
+from yarl import URL
 
 from services.llm.adapters.prompt_to_openai import Reading, chat_body, vector
+from services.llm.adapters.provider_connections import (
+    FAILURES,
+    LAST_BYTES_SECONDS,
+    ProviderConnections,
+    failure,
+    failure_of_status,
+    retry_after,
+    whole,
+)
 from services.llm.domain.embedding import Embedded
 from services.llm.domain.errors import FailureKind, PromptRefused, PromptTooLong, ProviderFailed
 from services.llm.domain.generation import Prompt, ProviderEvent, TextDelta
@@ -24,46 +32,41 @@ from services.llm.domain.model import Model
 
 # Codes are words for programs; anything else in an error may quote the prompt or the key.
 _CODE = re.compile(r"[a-z][a-z0-9_.]{0,63}")
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
-_LONGEST_LINE = 16 << 20
+_LONGEST_LINE = 8 << 20
 _LONGEST_ERROR = 64 << 10
-_IDLE_CONNECTION_SECONDS = 30.0
-_UNREACHABLE = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-_DROPPED = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionResetError)
-_FAILURES = (aiohttp.ClientError, OSError, TimeoutError, ValueError)
-
-
-class _Way:
-    """How a request went out: over a kept connection, or one that was made for it."""
-
-    __slots__ = ("kept",)
-
-    def __init__(self) -> None:
-        self.kept = False
-
-
-async def _kept(session: aiohttp.ClientSession, context: SimpleNamespace, told: object) -> None:
-    context.trace_request_ctx.kept = True
-
-
-def _watching_the_way() -> aiohttp.TraceConfig:
-    watching: aiohttp.TraceConfig = aiohttp.TraceConfig()
-    watching.on_connection_reuseconn.append(_kept)
-    return watching
+# Seconds between signs of life while a tool call is being put together.
+_SIGN_OF_LIFE = 1.0
+# Seconds a server may take for its count once it has said why the answer ended.
+_COUNTING = 2.0
+# Seconds it may take to explain an error.
+_EXPLAINING = 2.0
+_TOO_LONG = ("context_length", "context length", "maximum context", "context window", "too many tokens")
+_DONE = b"[DONE]"
 
 
 class OpenAIWire:
     """Calls one server. Opens lazily: the first call connects."""
 
     def __init__(
-        self, url: str, headers: Mapping[str, str], timeout: float, connect: float, limit_field: str = "max_tokens"
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        timeout: float,
+        connect: float,
+        limit_field: str = "max_tokens",
+        checks_model: bool = True,
     ) -> None:
-        """Take the address with its version path, headers for every call, and the longest silence in seconds."""
-        self._url = url.rstrip("/")
+        """Take the address with its version path, headers for every call, and the longest silence in seconds.
+
+        `checks_model` refuses answers of another model than was asked; servers that alias names cannot have it.
+        """
+        base = url.rstrip("/")
+        self._chat, self._embeddings, self._models = (
+            URL(base + path) for path in ("/chat/completions", "/embeddings", "/models")
+        )
         self._headers = {"content-type": "application/json", **headers}
-        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect, connect=connect, sock_read=timeout)
-        self._limit_field = limit_field
-        self._opened: aiohttp.ClientSession | None = None
+        self._limit_field, self._checks_model = limit_field, checks_model
+        self._connections = ProviderConnections(timeout, connect)
 
     async def __aenter__(self) -> Self:
         """Open lazily."""
@@ -73,24 +76,32 @@ class OpenAIWire:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close all connections."""
-        if self._opened is not None:
-            await self._opened.close()
+        await self._connections.close()
 
     async def generate(self, model: Model, prompt: Prompt, stream: bool) -> AsyncGenerator[ProviderEvent, None]:
         """Yield an answer, as `TextProvider` promises."""
-        body = chat_body(model, prompt, stream, self._limit_field)
-        reading = Reading()
+        body = _written(model, prompt, stream, self._limit_field)
+        reading = Reading(model.provider_id if self._checks_model else "")
         try:
-            async with self._sent("POST", "/chat/completions", body) as response:
-                if not stream or not response.content_type.startswith("text/event-stream"):
+            async with self._answer("POST", self._chat, body) as response:
+                if not stream or response.content_type == "application/json":
                     # Some servers answer a stream in one piece.
-                    for event in reading.whole(await response.read()):
+                    for event in reading.whole(await whole(response)):
                         yield event
                     return
-                async for data in _events(response, reading):
-                    if text := reading.chunk(data):
-                        yield TextDelta(text)
-        except _FAILURES as error:
+                if response.content_type != "text/event-stream":
+                    raise ProviderFailed(FailureKind.BROKEN)
+                now = asyncio.get_running_loop().time
+                heard, chunks = now(), _Chunks()
+                while not chunks.done and (piece := await _piece(response, reading)):
+                    for data in chunks.feed(piece):
+                        text = reading.chunk(data)
+                        if text or (text is not None and now() - heard > _SIGN_OF_LIFE):
+                            heard = now()
+                            yield TextDelta(text)
+                if reading.reason is not None:
+                    await _read_out(response)
+        except FAILURES as error:
             # After the last word only the count is lost.
             if reading.reason is None:
                 raise failure(error) from None
@@ -99,159 +110,127 @@ class OpenAIWire:
 
     async def embed(self, model: Model, texts: Sequence[str]) -> Embedded:
         """Return the vectors of the texts."""
-        body = orjson.dumps({"model": model.provider_id, "input": list(texts), "encoding_format": "base64"})
         try:
-            async with self._sent("POST", "/embeddings", body) as response:
-                reply = orjson.loads(await response.read())
+            body = orjson.dumps({"model": model.provider_id, "input": list(texts), "encoding_format": "base64"})
+        except TypeError:
+            raise PromptRefused("invalid_request") from None
+        try:
+            async with self._answer("POST", self._embeddings, body) as response:
+                reply = orjson.loads(await whole(response))
             found = sorted(reply["data"], key=lambda item: int(item["index"]))
+            if len(found) != len(texts):
+                raise ProviderFailed(FailureKind.BROKEN)
             tokens = int((reply.get("usage") or {}).get("prompt_tokens") or 0)
             return Embedded([vector(item["embedding"]) for item in found], tokens)
         except (KeyError, TypeError, AttributeError):
             raise ProviderFailed(FailureKind.BROKEN) from None
-        except _FAILURES as error:
+        except FAILURES as error:
             raise failure(error) from None
 
     async def offered(self, timeout: float) -> frozenset[str] | None:
         """Return the ids the server lists; None of a server without a list, which is taken at its word."""
         try:
-            async with self._sent("GET", "/models", None, timeout) as response:
-                listed = orjson.loads(await response.read())
+            async with self._answer("GET", self._models, None, timeout) as response:
+                listed = orjson.loads(await whole(response))
             return frozenset(str(item["id"]) for item in listed["data"])
         except (KeyError, TypeError):
             raise ProviderFailed(FailureKind.BROKEN) from None
-        except _FAILURES as error:
+        except FAILURES as error:
             raise failure(error) from None
 
     @asynccontextmanager
-    async def _sent(
-        self, method: str, path: str, body: bytes | None, timeout: float | None = None
+    async def _answer(
+        self, method: str, url: URL, body: bytes | None, timeout: float | None = None
     ) -> AsyncGenerator[ClientResponse, None]:
-        """Yield the answer to a request; leaving the block before its end closes the connection. Raises refusals."""
-        response = await self._send(method, path, body, timeout)
-        ended = False
-        try:
-            if response.status >= 400:
+        """Yield a good answer. Raises refusals."""
+        async with self._connections.answer(method, url, self._headers, body, timeout) as response:
+            if response.status != 200:
                 raise await refusal(response)
             yield response
-            ended = True
-        finally:
-            if ended and response.content.at_eof():
-                response.release()
-            else:
-                response.close()
-
-    async def _send(self, method: str, path: str, body: bytes | None, timeout: float | None) -> ClientResponse:
-        """Send, and once more when a kept connection turns out to be dead: a server that restarted costs no call.
-
-        A connection made for this call that breaks is no such thing: the server may be at work, and be paid for it.
-        """
-        limits = self._timeout if timeout is None else aiohttp.ClientTimeout(total=timeout)
-        for again in (False, True):
-            way = _Way()
-            try:
-                return await self._session().request(
-                    method,
-                    self._url + path,
-                    data=body,
-                    headers=self._headers,
-                    timeout=limits,
-                    allow_redirects=False,
-                    trace_request_ctx=way,
-                )
-            except _DROPPED:
-                if again or not way.kept:
-                    raise
-        raise AssertionError("unreachable")
-
-    def _session(self) -> aiohttp.ClientSession:
-        if self._opened is None:
-            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_CONNECTION_SECONDS)
-            self._opened = aiohttp.ClientSession(
-                connector=connector,
-                # What is set for a person's browser must not come between our servers.
-                trust_env=False,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                skip_auto_headers=("user-agent",),
-                read_bufsize=1 << 18,
-                trace_configs=[_watching_the_way()],
-            )
-        return self._opened
 
 
-async def _events(response: ClientResponse, reading: Reading) -> AsyncGenerator[bytes, None]:
-    """Yield the data of server-sent events, up to [DONE] or the end."""
-    held = b""
-    async for piece in response.content.iter_any():
-        held += piece
-        if len(held) > _LONGEST_LINE:
-            raise ProviderFailed(FailureKind.BROKEN)
-        *lines, held = held.split(b"\n")
+class _Chunks:
+    """Cuts a stream of server-sent events into the data of each. Every event of this protocol is one line."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._pieces: list[bytes] = []
+        self._size = 0
+        # Whether the server said that nothing follows.
+        self.done = False
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        """Return the data of the lines that a piece completes. Raises ProviderFailed when a line has no end."""
+        if b"\n" not in piece:
+            self._pieces.append(piece)
+            self._size += len(piece)
+            if self._size > _LONGEST_LINE:
+                raise ProviderFailed(FailureKind.BROKEN)
+            return []
+        if self._pieces:
+            piece = b"".join((*self._pieces, piece))
+            self._pieces.clear()
+        *lines, rest = piece.split(b"\n")
+        self._size = len(rest)
+        if rest:
+            self._pieces.append(rest)
+        found = []
         for line in lines:
-            if not line.startswith(b"data:"):
-                continue
-            data = line[5:].strip()
-            if data == b"[DONE]":
-                if reading.reason is not None:
-                    # Nothing follows; reading to the end keeps the connection.
-                    async for _ in response.content.iter_any():
-                        pass
-                return
-            if data:
-                yield data
+            if line.startswith(b"data:"):
+                data = line[5:].strip()
+                if data == _DONE:
+                    self.done = True
+                    break
+                if data:
+                    found.append(data)
+        return found
 
 
-def failure(error: Exception) -> ProviderFailed:
-    """Put what the client raised into our words, without a word of the provider's."""
-    if isinstance(error, _UNREACHABLE):
-        return ProviderFailed(FailureKind.UNREACHABLE)
-    if isinstance(error, TimeoutError):
-        return ProviderFailed(FailureKind.TIMED_OUT)
-    return ProviderFailed(FailureKind.BROKEN)
+async def _piece(response: ClientResponse, reading: Reading) -> bytes:
+    """Return the next bytes, nothing at the end. A server that has finished is not waited for much longer."""
+    if reading.reason is None:
+        return await response.content.readany()
+    async with asyncio.timeout(_COUNTING):
+        return await response.content.readany()
+
+
+async def _read_out(response: ClientResponse) -> None:
+    """Read the end of a body, where it comes at once: it keeps the connection for the next call."""
+    content = response.content
+    if not content.at_eof():
+        async with asyncio.timeout(LAST_BYTES_SECONDS):
+            while await content.readany():
+                pass
+
+
+def _written(model: Model, prompt: Prompt, stream: bool, limit_field: str) -> bytes:
+    """Return the body of a call. What cannot be written as JSON is the caller's to mend."""
+    try:
+        return chat_body(model, prompt, stream, limit_field)
+    except (TypeError, ValueError):
+        raise PromptRefused("invalid_request") from None
 
 
 async def refusal(response: ClientResponse) -> Exception:
     """Put an error's status into our words."""
-    status, wait = response.status, retry_after(response.headers)
+    failed = failure_of_status(response.status, retry_after(response.headers))
+    if failed is not None and failed.kind is not FailureKind.THROTTLED:
+        return failed
+    code, words = await _said(response)
+    if failed is not None:
+        # An account without money is throttled by OpenAI's status, but waiting does not fill it.
+        return ProviderFailed(FailureKind.FORBIDDEN) if code == "insufficient_quota" else failed
+    said_long = f"{code} {words}".lower()
+    if any(word in said_long for word in _TOO_LONG):
+        return PromptTooLong()
+    return PromptRefused(code if _CODE.fullmatch(code) else "invalid_request")
+
+
+async def _said(response: ClientResponse) -> tuple[str, str]:
+    """Return the code and the words of an error, empty where it has none."""
     try:
-        said = orjson.loads(await response.content.read(_LONGEST_ERROR))["error"]
-        code, words = str(said.get("code") or ""), str(said.get("message") or "")
-    except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError, TypeError, AttributeError):
-        code, words = "", ""
-    if status == 429 or (status == 503 and wait > 0):
-        return ProviderFailed(FailureKind.THROTTLED, wait)
-    if status in (401, 402, 403):
-        return ProviderFailed(FailureKind.FORBIDDEN)
-    if status == 404:
-        return ProviderFailed(FailureKind.GONE)
-    if status in (400, 413, 422):
-        said_long = f"{code} {words}".lower()
-        if any(word in said_long for word in ("context_length", "context length", "maximum context")):
-            return PromptTooLong()
-        return PromptRefused(code if _CODE.fullmatch(code) else "invalid_request")
-    return ProviderFailed(FailureKind.BROKEN)
-
-
-def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float:
-    """Return the seconds a provider asks to wait, however it says so; 0 when it does not."""
-    if (exact := headers.get("retry-after-ms", "")) and exact.replace(".", "", 1).isdigit():
-        return float(exact) / 1000
-    said = headers.get("retry-after", "").strip()
-    if said.replace(".", "", 1).isdigit():
-        return float(said)
-    if said:
-        try:
-            then: Any = parsedate_to_datetime(said)
-            return max(0.0, float((then - (now or datetime.now(UTC))).total_seconds()))
-        except (TypeError, ValueError):
-            return 0.0
-    resets = [_seconds(headers.get(f"x-ratelimit-reset-{what}", "")) for what in ("requests", "tokens")]
-    return max(resets)
-
-
-def _seconds(duration: str) -> float:
-    """Return the seconds of a duration as OpenAI writes it: 6m0s, 1.5s, 20ms."""
-    found = _DURATION.fullmatch(duration) if duration else None
-    if found is None:
-        return 0.0
-    hours, minutes, seconds, millis = (float(part or 0) for part in found.groups())
-    return hours * 3600 + minutes * 60 + seconds + millis / 1000
+        async with asyncio.timeout(_EXPLAINING):
+            said = orjson.loads(await whole(response, _LONGEST_ERROR))["error"]
+        return str(said.get("code") or ""), str(said.get("message") or "")
+    except (*FAILURES, ProviderFailed, KeyError, TypeError, AttributeError):
+        return "", ""

@@ -1,37 +1,25 @@
-"""Our words to Bedrock's and back: Converse requests and events, and the bodies of its embedding models."""
+"""Our words as Bedrock says them: Converse requests, and the bodies and replies of its embedding models."""
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from services.llm.domain.embedding import Embedded, Vector, chunks
-from services.llm.domain.errors import FailureKind, ProviderFailed
 from services.llm.domain.generation import (
-    Ended,
-    FinishReason,
     FormatKind,
     Image,
     Message,
     Prompt,
-    ProviderEvent,
     ResponseFormat,
     Role,
-    TextDelta,
     Tool,
-    ToolCall,
     ToolChoiceMode,
 )
 from services.llm.domain.model import Model
-from services.llm.domain.usage import TokenUsage
 
-_REASONS = {
-    "max_tokens": FinishReason.LENGTH,
-    "guardrail_intervened": FinishReason.CONTENT_FILTER,
-    "content_filtered": FinishReason.CONTENT_FILTER,
-    "tool_use": FinishReason.TOOL_CALLS,
-}
 # Converse knows no schema of an answer: the model is made to call this tool, and what it is called with is the answer.
 ANSWER_TOOL = "give_answer"
 _AREAS = {"ap": "apac"}
@@ -46,7 +34,7 @@ def profile(model_id: str, region: str) -> str:
 
 
 def converse_request(model: Model, prompt: Prompt) -> dict[str, Any]:
-    """Return what ConverseStream takes beside the model."""
+    """Return what Converse and ConverseStream take beside the model. Raises ValueError for a schema that is no JSON."""
     inference: dict[str, Any] = {"maxTokens": prompt.max_output_tokens}
     if prompt.temperature is not None and model.sampling:
         # Bedrock's scale ends at 1.
@@ -55,7 +43,7 @@ def converse_request(model: Model, prompt: Prompt) -> dict[str, Any]:
         inference["topP"] = prompt.top_p
     if prompt.stop:
         inference["stopSequences"] = list(prompt.stop)
-    request: dict[str, Any] = {"messages": _turns(prompt.messages), "inferenceConfig": inference}
+    request: dict[str, Any] = {"messages": _turns(prefill(prompt)[0]), "inferenceConfig": inference}
     system = [{"text": turn.text} for turn in prompt.messages if turn.role is Role.SYSTEM and turn.text.strip()]
     if system:
         request["system"] = system
@@ -66,20 +54,39 @@ def converse_request(model: Model, prompt: Prompt) -> dict[str, Any]:
     return request
 
 
+def prefill(prompt: Prompt) -> tuple[Sequence[Message], str]:
+    """Return the turns, and the blanks that the last one may not end with.
+
+    Bedrock refuses to go on from a text with blanks at its end.
+    """
+    *before, last = prompt.messages
+    text = last.text.rstrip()
+    if last.role is not Role.ASSISTANT or text == last.text:
+        return prompt.messages, ""
+    return [*before, replace(last, text=text)], last.text[len(text) :]
+
+
 def _tools(prompt: Prompt) -> dict[str, Any]:
     """Return the tools and which of them is called; an answer of a schema is a tool that must be called."""
-    choice = prompt.tool_choice
-    if prompt.response_format.kind is not FormatKind.TEXT and not prompt.tools:
-        answer = Tool(ANSWER_TOOL, "Gives the answer.", _schema(prompt.response_format))
-        return {"tools": [_tool(answer)], "toolChoice": {"tool": {"name": ANSWER_TOOL}}}
-    if choice.mode is ToolChoiceMode.NONE and not any(turn.tool_calls for turn in prompt.messages):
+    choice, shaped = prompt.tool_choice.mode, prompt.response_format.kind is not FormatKind.TEXT
+    used = any(turn.tool_calls or turn.role is Role.TOOL for turn in prompt.messages)
+    tools = [_tool(tool) for tool in prompt.tools]
+    if choice is ToolChoiceMode.NONE and not used:
+        tools = []
+    elif used and not tools:
+        # Bedrock takes no conversation about tools without any.
+        names = {call.name: None for turn in prompt.messages for call in turn.tool_calls}
+        tools = [_tool(Tool(name)) for name in names]
+    if shaped and choice is not ToolChoiceMode.NAMED:
+        answer = _tool(Tool(ANSWER_TOOL, "Gives the answer.", _schema(prompt.response_format)))
+        free = prompt.tools and choice is not ToolChoiceMode.NONE
+        return {"tools": [*tools, answer], "toolChoice": {"any": {}} if free else {"tool": {"name": ANSWER_TOOL}}}
+    if not tools:
         return {}
-    if not prompt.tools:
-        return {}
-    config: dict[str, Any] = {"tools": [_tool(tool) for tool in prompt.tools]}
-    if choice.mode is ToolChoiceMode.NAMED:
-        config["toolChoice"] = {"tool": {"name": choice.name}}
-    elif choice.mode is ToolChoiceMode.REQUIRED:
+    config: dict[str, Any] = {"tools": tools}
+    if choice is ToolChoiceMode.NAMED:
+        config["toolChoice"] = {"tool": {"name": prompt.tool_choice.name}}
+    elif choice is ToolChoiceMode.REQUIRED:
         config["toolChoice"] = {"any": {}}
     return config
 
@@ -131,61 +138,6 @@ def _picture(image: Image) -> dict[str, Any]:
     return {"image": {"format": image.media_type.partition("/")[2], "source": {"bytes": image.data}}}
 
 
-def usage_of(counted: Mapping[str, Any]) -> TokenUsage:
-    """Return what Bedrock counted; what its cache read and wrote it counts beside the input, we within it."""
-    cached, written = int(counted.get("cacheReadInputTokens") or 0), int(counted.get("cacheWriteInputTokens") or 0)
-    return TokenUsage(
-        int(counted["inputTokens"]) + cached + written,
-        int(counted["outputTokens"]),
-        cached_input_tokens=cached,
-        cache_write_tokens=written,
-    )
-
-
-def events(stream: Iterable[Mapping[str, Any]]) -> Iterator[ProviderEvent]:
-    """Return a stream's events in our words. Errors inside the stream are raised by botocore itself."""
-    reason: FinishReason | None = None
-    usage: TokenUsage | None = None
-    calls: dict[int, list[str]] = {}
-    for event in stream:
-        if begun := event.get("contentBlockStart"):
-            use = begun.get("start", {}).get("toolUse")
-            if use:
-                calls[begun.get("contentBlockIndex", 0)] = [use["toolUseId"], use["name"], ""]
-        elif told := event.get("contentBlockDelta"):
-            delta = told.get("delta", {})
-            if text := delta.get("text"):
-                yield TextDelta(text)
-            elif part := delta.get("toolUse", {}).get("input"):
-                calls[told.get("contentBlockIndex", 0)][2] += part
-        elif stop := event.get("messageStop"):
-            reason = _REASONS.get(stop.get("stopReason", ""), FinishReason.STOP)
-        elif counted := event.get("metadata", {}).get("usage"):
-            usage = usage_of(counted)
-    if reason is None:
-        raise ProviderFailed(FailureKind.BROKEN)
-    yield from _ended(calls, reason, usage)
-
-
-def _ended(
-    calls: Mapping[int, Sequence[str]], reason: FinishReason, usage: TokenUsage | None
-) -> Iterator[ProviderEvent]:
-    """Yield whole calls and the end; the call that gives an answer of a schema is that answer."""
-    for _, (call_id, name, arguments) in sorted(calls.items()):
-        try:
-            whole = isinstance(orjson.loads(arguments or "{}"), dict)
-        except orjson.JSONDecodeError:
-            whole = False
-        if not whole:
-            raise ProviderFailed(FailureKind.BROKEN)
-        if name == ANSWER_TOOL:
-            yield TextDelta(arguments or "{}")
-            reason = FinishReason.STOP
-        else:
-            yield ToolCall(call_id, name, arguments or "{}")
-    yield Ended(reason, usage)
-
-
 def embedding_body(model_id: str, texts: Sequence[str], dimension: int, query: bool) -> list[dict[str, object]]:
     """Return the bodies of the calls that embed the texts."""
     if "titan" in model_id:
@@ -202,9 +154,9 @@ def embedding_reply(replies: Sequence[Mapping[str, Any]]) -> Embedded:
     vectors: list[Vector] = []
     tokens = 0
     for reply in replies:
+        tokens += int(reply.get("inputTextTokenCount") or 0)
         if "embedding" in reply:
             vectors.append(array("f", reply["embedding"]))
-            tokens += int(reply.get("inputTextTokenCount", 0))
         else:
             found = reply["embeddings"]
             vectors.extend(array("f", vector) for vector in (found["float"] if isinstance(found, Mapping) else found))

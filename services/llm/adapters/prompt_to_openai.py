@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import orjson
 
+from services.llm.adapters import served_model
 from services.llm.domain.embedding import Vector
 from services.llm.domain.errors import FailureKind, ProviderFailed
 from services.llm.domain.generation import (
@@ -106,48 +107,73 @@ def _format(prompt: Prompt) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": schema}
 
 
-class Reading:
-    """Puts the chunks of one answer together. Whatever a server sends, the end is whole or ProviderFailed(BROKEN)."""
+class _Call:
+    """A tool call on its way."""
 
-    def __init__(self) -> None:
-        """Begin with nothing."""
+    def __init__(self, index: int, call_id: str) -> None:
+        self.index, self.call_id = index, call_id
+        self._name = ""
+        self._arguments: list[str] = []
+
+    def add(self, part: Mapping[str, Any]) -> None:
+        """Take a part in."""
+        function = part.get("function") or {}
+        self.call_id = self.call_id or str(part.get("id") or "")
+        self._name = self._name or str(function.get("name") or "")
+        if said := function.get("arguments"):
+            self._arguments.append(_text(said))
+
+    def whole(self) -> ToolCall:
+        """Return the call, if it is one: arguments that broke off are not an object. Raises ProviderFailed."""
+        arguments = "".join(self._arguments) or "{}"
+        if not (self._name and self.call_id and is_object(arguments)):
+            raise ProviderFailed(FailureKind.BROKEN)
+        return ToolCall(self.call_id, self._name, arguments)
+
+
+class Reading:
+    """Puts the chunks of one answer together. Whatever a server sends, the end is whole or a ProviderFailed."""
+
+    def __init__(self, asked: str = "") -> None:
+        """Begin with nothing. With the name of the model that was asked, no other may answer."""
         self.reason: FinishReason | None = None
-        self._usage: TokenUsage | None = None
-        self._calls: dict[int, list[str]] = {}
+        self._asked = asked
+        self._counted: Any = None
+        self._calls: list[_Call] = []
         self._model = self._id = ""
 
-    def chunk(self, data: bytes) -> str:
-        """Take one chunk of a stream in, and return the text it adds. Raises ProviderFailed."""
+    def chunk(self, data: bytes) -> str | None:
+        """Take one chunk of a stream in, and return the text it adds; None when it says nothing of the answer.
+
+        Parts of tool calls and thinking are no text but signs of life: they return an empty one. Raises ProviderFailed.
+        """
         try:
             chunk = orjson.loads(data)
-            if chunk.get("error"):
-                raise ProviderFailed(_failure_inside(chunk["error"]))
-            self._note(chunk)
-            choices = chunk.get("choices")
-            if not choices:
-                return ""
-            choice = choices[0]
-            if choice.get("finish_reason"):
-                self.reason = _REASONS.get(choice["finish_reason"], FinishReason.STOP)
+            choice = self._noted(chunk)
+            if choice is None:
+                return None
             delta = choice.get("delta") or {}
-            if calls := delta.get("tool_calls"):
-                self._add_calls(calls)
-            return _text(delta)
+            if said := delta.get("content"):
+                if choice.get("finish_reason"):
+                    self._end(choice["finish_reason"])
+                return _text(said)
+            return self._beside_text(choice, delta)
         except _BROKEN:
             raise ProviderFailed(FailureKind.BROKEN) from None
 
     def whole(self, data: bytes) -> list[ProviderEvent]:
         """Return the events of an answer that came in one piece. Raises ProviderFailed."""
         try:
-            answer = orjson.loads(data)
-            if answer.get("error"):
-                raise ProviderFailed(_failure_inside(answer["error"]))
-            self._note(answer)
-            choice = answer["choices"][0]
-            self.reason = _REASONS.get(choice["finish_reason"], FinishReason.STOP) if choice["finish_reason"] else None
+            choice = self._noted(orjson.loads(data))
+            if choice is None:
+                raise ProviderFailed(FailureKind.BROKEN)
+            if choice["finish_reason"]:
+                self._end(choice["finish_reason"])
             message = choice["message"]
-            self._add_calls([{**call, "index": at} for at, call in enumerate(message.get("tool_calls") or ())])
-            text = _text(message)
+            for call in message.get("tool_calls") or ():
+                self._calls.append(_Call(len(self._calls), call["id"]))
+                self._calls[-1].add(call)
+            text = _text(message.get("content") or message.get("refusal") or "")
         except _BROKEN:
             raise ProviderFailed(FailureKind.BROKEN) from None
         return [*([TextDelta(text)] if text else []), *self.end()]
@@ -156,61 +182,94 @@ class Reading:
         """Yield whole tool calls, then the end. Raises ProviderFailed when the answer broke off before it."""
         if self.reason is None:
             raise ProviderFailed(FailureKind.BROKEN)
-        for _, (call_id, name, arguments) in sorted(self._calls.items()):
-            yield _call(call_id, name, arguments)
+        # All are looked at before the first is passed on: of an answer with half a call nothing is carried out.
+        yield from [call.whole() for call in sorted(self._calls, key=lambda call: call.index)]
         # Some servers say "stop" after a call.
         reason = FinishReason.TOOL_CALLS if self._calls and self.reason is FinishReason.STOP else self.reason
-        yield Ended(reason, self._usage, self._model, self._id)
+        yield Ended(reason, usage_of(self._counted), self._model, self._id)
 
-    def _note(self, chunk: Mapping[str, Any]) -> None:
+    def _noted(self, chunk: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Note what a chunk says about the answer as a whole, and return its first choice."""
+        if error := chunk.get("error"):
+            raise ProviderFailed(_failure_inside(error))
         if counted := chunk.get("usage"):
-            self._usage = usage_of(counted)
-        if not self._model:
-            self._model = str(chunk.get("model") or "")
-            self._id = str(chunk.get("id") or "")
+            self._counted = counted
+        if not self._model and (named := chunk.get("model")):
+            self._model = str(named)
+            if self._asked:
+                served_model.require(self._asked, self._model)
+        if not self._id and (identified := chunk.get("id")):
+            self._id = str(identified)
+        choices: Sequence[Mapping[str, Any]] | None = chunk.get("choices")
+        return choices[0] if choices else None
 
-    def _add_calls(self, calls: Sequence[Mapping[str, Any]]) -> None:
-        for call in calls:
-            function = call.get("function") or {}
-            known = self._calls.setdefault(int(call.get("index") or 0), ["", "", ""])
-            known[0] = known[0] or call.get("id") or ""
-            known[1] += function.get("name") or ""
-            known[2] += function.get("arguments") or ""
+    def _beside_text(self, choice: Mapping[str, Any], delta: Mapping[str, Any]) -> str | None:
+        """Take in what is no content: the end, parts of tool calls, a refusal, thinking."""
+        if reason := choice.get("finish_reason"):
+            self._end(reason)
+        if calls := delta.get("tool_calls"):
+            for part in calls:
+                self._call_of(part).add(part)
+            return ""
+        if refused := delta.get("refusal"):
+            return _text(refused)
+        return "" if delta.get("reasoning_content") or delta.get("reasoning") else None
+
+    def _end(self, reason: str) -> None:
+        if reason == "error":
+            raise ProviderFailed(FailureKind.BROKEN)
+        self.reason = _REASONS.get(reason, FinishReason.STOP)
+
+    def _call_of(self, part: Mapping[str, Any]) -> _Call:
+        """Return the call a part belongs to. Some servers number none of their calls, or all alike."""
+        index, call_id = part.get("index"), part.get("id")
+        for call in reversed(self._calls):
+            if (index is None or call.index == index) and (not call_id or call.call_id in ("", call_id)):
+                return call
+        self._calls.append(_Call(len(self._calls) if index is None else int(index), ""))
+        return self._calls[-1]
 
 
-def _text(said: Mapping[str, Any]) -> str:
-    text = said.get("content") or said.get("refusal") or ""
-    if not isinstance(text, str):
-        raise TypeError("content is no text")
-    return text
-
-
-def _call(call_id: str, name: str, arguments: str) -> ToolCall:
-    """Return a tool call, if it is one: arguments that broke off are not an object."""
+def is_object(text: str) -> bool:
+    """Return whether a text is a JSON object."""
     try:
-        is_object = isinstance(orjson.loads(arguments or "{}"), dict)
+        return isinstance(orjson.loads(text), dict)
     except orjson.JSONDecodeError:
-        is_object = False
-    if not (is_object and name and call_id):
-        raise ProviderFailed(FailureKind.BROKEN)
-    return ToolCall(call_id, name, arguments or "{}")
+        return False
 
 
-def usage_of(counted: Mapping[str, Any]) -> TokenUsage:
-    """Return what the provider counted; parts it does not know are none."""
-    read = counted.get("prompt_tokens_details") or {}
-    written = counted.get("completion_tokens_details") or {}
-    return TokenUsage(
-        int(counted.get("prompt_tokens") or 0),
-        int(counted.get("completion_tokens") or 0),
-        cached_input_tokens=int(read.get("cached_tokens") or 0),
-        reasoning_tokens=int(written.get("reasoning_tokens") or 0),
-    )
+def _text(said: Any) -> str:
+    if not isinstance(said, str):
+        raise TypeError("is no text")
+    return said
+
+
+def usage_of(counted: Any) -> TokenUsage | None:
+    """Return what the provider counted, None when it is no count; parts it does not know are none.
+
+    Servers that count thinking, or what their cache read, beside the whole show it in their total or by parts larger
+    than the whole.
+    """
+    try:
+        read = counted.get("prompt_tokens_details") or {}
+        written = counted.get("completion_tokens_details") or {}
+        inward, outward = int(counted.get("prompt_tokens") or 0), int(counted.get("completion_tokens") or 0)
+        cached, thought = int(read.get("cached_tokens") or 0), int(written.get("reasoning_tokens") or 0)
+        stored, total = int(read.get("cache_write_tokens") or 0), int(counted.get("total_tokens") or 0)
+    except (TypeError, ValueError, AttributeError):
+        return None
+    if min(inward, outward, cached, thought, stored) < 0:
+        return None
+    if cached + stored > inward:
+        inward += cached + stored
+    if thought and (thought > outward or total == inward + outward + thought):
+        outward += thought
+    return TokenUsage(inward, outward, cached_input_tokens=cached, cache_write_tokens=stored, reasoning_tokens=thought)
 
 
 def _failure_inside(error: Any) -> FailureKind:
-    code = str(error.get("code") or error.get("type") or "") if isinstance(error, Mapping) else ""
-    return FailureKind.THROTTLED if "rate_limit" in code else FailureKind.BROKEN
+    code = f"{error.get('code') or ''} {error.get('type') or ''}" if isinstance(error, Mapping) else ""
+    return FailureKind.THROTTLED if "rate_limit" in code or code.startswith("429") else FailureKind.BROKEN
 
 
 def vector(numbers: object) -> Vector:

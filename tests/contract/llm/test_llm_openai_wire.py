@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.llm.adapters.openai_provider import OpenAIProvider
-from services.llm.adapters.openai_wire import retry_after
 from services.llm.adapters.prompt_to_openai import Reading, usage_of
+from services.llm.adapters.provider_connections import retry_after
 from services.llm.domain.errors import FailureKind, ProviderFailed
 from services.llm.domain.generation import (
     Ended,

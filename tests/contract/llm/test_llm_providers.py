@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
+import boto3
 import pytest
 
 from services.llm.adapters.bedrock_provider import BedrockProvider
@@ -85,11 +86,14 @@ async def read(harness: Harness) -> list[ProviderEvent]:
         (Scenario.ANSWER, Ended(FinishReason.STOP, TokenUsage(7, 2))),
         (Scenario.LENGTH, Ended(FinishReason.LENGTH, TokenUsage(7, 2))),
         (Scenario.UNCOUNTED, Ended(FinishReason.STOP, None)),
+        (Scenario.SLOW, Ended(FinishReason.STOP, TokenUsage(7, 2))),
+        (Scenario.TRICKLE, Ended(FinishReason.STOP, TokenUsage(7, 2))),
+        (Scenario.EMPTY_PIECES, Ended(FinishReason.STOP, TokenUsage(7, 2))),
     ],
 )
 async def test_answer_is_its_deltas_and_one_end(make: Make, scenario: Scenario, end: Ended) -> None:
     *deltas, ended = await read(await make(scenario))
-    assert deltas == [TextDelta("Warm "), TextDelta("tea")]
+    assert [delta for delta in deltas if delta != TextDelta("")] == [TextDelta("Warm "), TextDelta("tea")]
     assert isinstance(ended, Ended)
     assert replace(ended, served_model="", response_id="") == end
 
@@ -102,6 +106,7 @@ async def test_answer_is_its_deltas_and_one_end(make: Make, scenario: Scenario, 
         (Scenario.FORBIDDEN, FailureKind.FORBIDDEN),
         (Scenario.GONE, FailureKind.GONE),
         (Scenario.SILENT, FailureKind.TIMED_OUT),
+        (Scenario.NOTHING, FailureKind.BROKEN),
     ],
 )
 async def test_failure_before_the_first_token_has_its_kind(make: Make, scenario: Scenario, kind: FailureKind) -> None:
@@ -118,6 +123,7 @@ async def test_failure_before_the_first_token_has_its_kind(make: Make, scenario:
         (Scenario.ERROR_INSIDE, FailureKind.BROKEN),
         (Scenario.MALFORMED, FailureKind.BROKEN),
         (Scenario.UNFINISHED, FailureKind.BROKEN),
+        (Scenario.HALF_CALL, FailureKind.BROKEN),
         (Scenario.STALLED, FailureKind.TIMED_OUT),
     ],
 )
@@ -129,12 +135,40 @@ async def test_failure_in_the_middle_comes_after_what_was_said(
         async with aclosing(harness.provider.generate(CHEAP, PROMPT)) as events:
             async for event in events:
                 said.append(event)
+    # An empty delta is a sign of life.
+    said = [event for event in said if event != TextDelta("")]
     assert (said, caught.value.kind) == ([TextDelta("Warm ")], kind)
 
 
 async def test_refused_prompt_is_no_failure_of_the_provider(make: Make) -> None:
     with pytest.raises(PromptRefused):
         await read(await make(Scenario.REFUSED))
+
+
+@pytest.mark.parametrize("make", [fake, openai, local], ids=lambda made: made.__name__, indirect=True)
+async def test_answer_of_another_model_is_not_taken(make: Make) -> None:
+    harness = await make(Scenario.WRONG_MODEL)
+    with pytest.raises(ProviderFailed) as caught:
+        await read(harness)
+    assert caught.value.kind is FailureKind.WRONG_MODEL
+
+
+async def test_refusal_to_go_on_from_what_was_said_is_a_refused_prompt(make: Make) -> None:
+    harness = await make(Scenario.REFUSES_TO_GO_ON)
+    begun = Prompt([*PROMPT.messages, Message(Role.ASSISTANT, "Warm")])
+    with pytest.raises(PromptRefused):
+        async with aclosing(harness.provider.generate(CHEAP, begun)) as events:
+            await anext(events)
+    assert [event for event in await read(harness) if isinstance(event, Ended)]
+
+
+async def test_whole_answer_says_what_a_stream_says(make: Make) -> None:
+    harness = await make(Scenario.ANSWER)
+    async with aclosing(harness.provider.generate(CHEAP, PROMPT, False)) as events:
+        *deltas, ended = [event async for event in events]
+    assert "".join(delta.text for delta in deltas if isinstance(delta, TextDelta)) == "Warm tea"
+    assert isinstance(ended, Ended)
+    assert (ended.reason, ended.usage) == (FinishReason.STOP, TokenUsage(7, 2))
 
 
 async def test_prompt_that_is_too_long_is_told_apart(make: Make) -> None:
@@ -231,7 +265,7 @@ async def test_nobody_listening_is_unreachable(kind: str, monkeypatch: pytest.Mo
         assert caught.value.kind is FailureKind.UNREACHABLE
 
 
-@pytest.mark.parametrize("make", [openai, local], ids=lambda made: made.__name__, indirect=True)
+@pytest.mark.parametrize("make", [openai, local, bedrock], ids=lambda made: made.__name__, indirect=True)
 async def test_retry_after_is_heard(make: Make) -> None:
     harness = await make(Scenario.THROTTLED)
     with pytest.raises(ProviderFailed) as caught:
@@ -239,7 +273,7 @@ async def test_retry_after_is_heard(make: Make) -> None:
     assert caught.value.retry_after == 7
 
 
-@pytest.mark.parametrize("make", [openai, local], ids=lambda made: made.__name__, indirect=True)
+@pytest.mark.parametrize("make", [openai, local, bedrock], ids=lambda made: made.__name__, indirect=True)
 async def test_restarted_server_costs_nobody_a_call(make: Make) -> None:
     harness = await make(Scenario.ANSWER)
     await harness.provider.embed(VECTORS, ["a"], True)
@@ -305,6 +339,34 @@ async def test_bedrock_turns_alternate_and_begin_with_the_user(monkeypatch: pyte
     assert sent["inferenceConfig"]["temperature"] == 1.0
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    "model_id",
+    [
+        "amazon.nova-lite-v1:0",
+        "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3",
+        "us.anthropic.claude-opus-4-1@2026:1",
+    ],
+)
+async def test_bedrock_is_asked_as_its_own_client_asks(
+    model_id: str, stream: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEY)
+    turns: Any = [{"role": "user", "content": [{"text": SECRET}]}]
+    async with bedrock_server() as server, BedrockProvider("us-east-1", 5, 2, server.url) as provider:
+        async with aclosing(provider.generate(replace(CHEAP, provider_id=model_id), PROMPT, stream)) as events:
+            assert [event async for event in events]
+        client: Any = boto3.client("bedrock-runtime", region_name="us-east-1", endpoint_url=server.url)
+        call = client.converse_stream if stream else client.converse
+        about = {"system": [{"text": "Be kind."}], "inferenceConfig": {"maxTokens": 50}}
+        await asyncio.to_thread(lambda: [*call(modelId=model_id, messages=turns, **about).get("stream", ())])
+        ours, theirs = server.requests
+    assert (ours.method, ours.path, ours.json()) == (theirs.method, theirs.path, theirs.json())
+    signed = [one.headers["authorization"].split(", ")[0].split(" Credential=") for one in (ours, theirs)]
+    assert signed[0] == signed[1]
+
+
 @pytest.mark.parametrize(("query", "kind"), [(True, "search_query"), (False, "search_document")])
 async def test_bedrock_tells_cohere_what_the_texts_are(query: bool, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
@@ -326,7 +388,7 @@ async def test_bedrock_sends_one_text_a_call_to_titan(monkeypatch: pytest.Monkey
         assert sorted(request.json()["inputText"] for request in server.requests) == ["a", "bb"]
 
 
-async def test_bedrock_with_all_threads_reading_says_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_bedrock_with_all_places_taken_says_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEY)
     async with bedrock_server() as server, BedrockProvider("us-east-1", 5, 1, server.url) as provider:

@@ -1,11 +1,13 @@
 """Our words to Bedrock's Converse and back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
 import pytest
 
-from services.llm.adapters.prompt_to_converse import ANSWER_TOOL, converse_request, events, usage_of
+from services.llm.adapters.converse_to_events import ConverseReading, usage_of
+from services.llm.adapters.prompt_to_converse import ANSWER_TOOL, converse_request, prefill
 from services.llm.domain.errors import ProviderFailed
 from services.llm.domain.generation import (
     Ended,
@@ -14,6 +16,7 @@ from services.llm.domain.generation import (
     Image,
     Message,
     Prompt,
+    ProviderEvent,
     ResponseFormat,
     Role,
     TextDelta,
@@ -24,6 +27,18 @@ from services.llm.domain.generation import (
 )
 from services.llm.domain.usage import TokenUsage
 from tests.fakes.llm_models import CHEAP
+
+
+def events(stream: Sequence[Mapping[str, Any]], reading: ConverseReading | None = None) -> list[ProviderEvent]:
+    """Return what a stream of events comes to."""
+    reading = reading or ConverseReading()
+    found: list[ProviderEvent] = []
+    for event in stream:
+        for name, said in event.items():
+            if text := reading.event(name, said):
+                found.append(TextDelta(text))
+    return [*found, *reading.end()]
+
 
 CALL = ToolCall("c1", "find_order", '{"id": 7}')
 TALK = [
@@ -75,7 +90,13 @@ def test_answer_of_a_schema_is_the_call_of_a_tool() -> None:
         {"messageStop": {"stopReason": "tool_use"}},
         {"metadata": {"usage": {"inputTokens": 5, "outputTokens": 3}}},
     ]
-    assert list(events(stream)) == [TextDelta('{"mood":"glad"}'), Ended(FinishReason.STOP, TokenUsage(5, 3))]
+    assert events(stream) == [
+        TextDelta('{"mood":'),
+        TextDelta('"glad"}'),
+        Ended(FinishReason.STOP, TokenUsage(5, 3)),
+    ]
+    with pytest.raises(ProviderFailed):
+        events([*stream[:2], *stream[3:]])
 
 
 def test_tool_calls_come_whole_after_the_text() -> None:
@@ -87,13 +108,73 @@ def test_tool_calls_come_whole_after_the_text() -> None:
         {"contentBlockDelta": {"contentBlockIndex": 1, "delta": {"toolUse": {"input": "7}"}}}},
         {"messageStop": {"stopReason": "tool_use"}},
     ]
-    assert list(events(stream)) == [TextDelta("Let me look."), CALL, Ended(FinishReason.TOOL_CALLS, None)]
+    assert events(stream) == [TextDelta("Let me look."), CALL, Ended(FinishReason.TOOL_CALLS, None)]
     with pytest.raises(ProviderFailed):
-        list(events([*stream[:3], stream[4]]))
+        events([*stream[:3], stream[4]])
     with pytest.raises(ProviderFailed):
-        list(events(stream[:4]))
+        events(stream[:4])
 
 
 def test_whole_input_counts_what_the_cache_read_and_wrote() -> None:
     counted = {"inputTokens": 10, "outputTokens": 3, "cacheReadInputTokens": 100, "cacheWriteInputTokens": 50}
     assert usage_of(counted) == TokenUsage(160, 3, cached_input_tokens=100, cache_write_tokens=50)
+
+
+def test_writes_kept_for_an_hour_are_told_apart() -> None:
+    details = [{"ttl": "5m", "inputTokens": 20}, {"ttl": "1h", "inputTokens": 30}]
+    counted = {"inputTokens": 10, "outputTokens": 3, "cacheWriteInputTokens": 50, "cacheDetails": details}
+    assert usage_of(counted) == TokenUsage(60, 3, cache_write_tokens=20, cache_write_1h_tokens=30)
+
+
+@pytest.mark.parametrize("counted", ["many", {"inputTokens": "?"}, {"cacheDetails": [3]}, {"cacheDetails": 3}])
+def test_count_that_is_none_leaves_the_answer_whole(counted: Any) -> None:
+    told: list[dict[str, Any]] = [
+        {"contentBlockDelta": {"delta": {"text": "tea"}}},
+        {"messageStop": {"stopReason": "end_turn"}},
+    ]
+    assert events([*told, {"metadata": {"usage": counted}}]) == [TextDelta("tea"), Ended(FinishReason.STOP)]
+
+
+def test_thinking_and_parts_of_calls_are_signs_of_life() -> None:
+    reading = ConverseReading()
+    assert reading.event("messageStart", {"role": "assistant"}) is None
+    assert reading.event("contentBlockDelta", {"delta": {"reasoningContent": {"text": "hm"}}}) == ""
+    use = {"toolUse": {"toolUseId": "c1", "name": "find_order"}}
+    assert reading.event("contentBlockStart", {"contentBlockIndex": 1, "start": use}) == ""
+    part = {"contentBlockIndex": 1, "delta": {"toolUse": {"input": '{"id"'}}}
+    assert reading.event("contentBlockDelta", part) == ""
+
+
+def test_text_to_go_on_from_ends_without_blanks_and_its_answer_does_not_repeat_them() -> None:
+    prompt = Prompt([*TALK[:2], Message(Role.ASSISTANT, "Warm \n")])
+    assert converse_request(CHEAP, prompt)["messages"][-1]["content"] == [{"text": "Warm"}]
+    assert prefill(prompt)[1] == " \n"
+    for said, whole in ((" \n tea", " tea"), ("tea", "tea"), (" tea", "tea"), ("\ntea", "\ntea")):
+        deltas = [{"contentBlockDelta": {"delta": {"text": letter}}} for letter in said]
+        found = events([*deltas, {"messageStop": {"stopReason": "end_turn"}}], ConverseReading(" \n"))
+        assert "".join(event.text for event in found if isinstance(event, TextDelta)) == whole
+
+
+def test_answer_in_one_piece() -> None:
+    content = [{"text": "Let me look."}, {"toolUse": {"toolUseId": "c1", "name": "find_order", "input": {"id": 7}}}]
+    answer = {"output": {"message": {"role": "assistant", "content": content}}, "stopReason": "tool_use"}
+    whole = ConverseReading().whole(orjson.dumps({**answer, "usage": {"inputTokens": 5, "outputTokens": 3}}))
+    called = ToolCall("c1", "find_order", '{"id":7}')
+    assert whole == [TextDelta("Let me look."), called, Ended(FinishReason.TOOL_CALLS, TokenUsage(5, 3))]
+    for broken in ({}, {"output": {"message": {"content": None}}}, {**answer, "stopReason": "malformed_tool_use"}):
+        with pytest.raises(ProviderFailed):
+            ConverseReading().whole(orjson.dumps(broken))
+
+
+def test_schema_beside_tools_is_one_more_tool() -> None:
+    shape = ResponseFormat(FormatKind.JSON_OBJECT)
+    config = converse_request(CHEAP, Prompt(TALK[:2], tools=[FIND], response_format=shape))["toolConfig"]
+    assert [tool["toolSpec"]["name"] for tool in config["tools"]] == ["find_order", ANSWER_TOOL]
+    assert config["toolChoice"] == {"any": {}}
+
+
+def test_conversation_about_tools_always_brings_tools() -> None:
+    config = converse_request(CHEAP, Prompt(TALK))["toolConfig"]
+    assert [tool["toolSpec"]["name"] for tool in config["tools"]] == ["find_order"]
+    none = ToolChoice(ToolChoiceMode.NONE)
+    assert "toolConfig" not in converse_request(CHEAP, Prompt(TALK[:2], tools=[FIND], tool_choice=none))
