@@ -30,6 +30,8 @@ from services.llm.application.ports import (
 from services.llm.application.probe_providers import ProbeProviders
 from services.llm.application.purge_answers import PurgeAnswers
 from services.llm.application.single_flight import Flights
+from services.llm.application.watch_load import WatchLoad
+from services.llm.domain.admission import Admission
 from services.llm.domain.embedding import VectorCache
 from services.llm.domain.latency import LatencyBook
 from services.llm.domain.redaction import PatternRedaction
@@ -162,6 +164,7 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> serve.Service:
         shapes=JsonschemaShapes(),
         clock=clock,
         pause=pause,
+        admission=Admission(settings.max_calls),
     )
     generate = GenerateText(around, shared.cache, flights)
     cache = VectorCache(settings.vector_cache)
@@ -176,6 +179,7 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> serve.Service:
             ProbeProviders(made, health, clock),
             source.follow,
             flights.run,
+            WatchLoad(around.admission, clock),
             *deliver,
             *shared.background,
         ],

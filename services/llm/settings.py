@@ -49,6 +49,7 @@ class LlmSettings(RuntimeSettings):
     api_keys: SecretStr = Field(SecretStr(""), description="Keys accepted on /v1, separated by commas.")
     max_body_bytes: int = Field(4 << 20, ge=1024, description="Largest body accepted on /v1, in bytes.")
     difficulty: bool = Field(True, description="Judge how hard questions are, for policies that go by complexity.")
+    max_calls: int = Field(1024, ge=1, description="Answers on their way at once; batches may be half of them.")
     vector_cache: int = Field(1024, ge=0, description="Vectors of queries to remember; 0 remembers none.")
 
     def accepted_api_keys(self) -> tuple[str, ...]:

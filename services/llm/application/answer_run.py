@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.llm.application.ports import (
     Budgets,
@@ -16,6 +16,7 @@ from services.llm.application.ports import (
 )
 from services.llm.application.race import Contender
 from services.llm.domain import errors
+from services.llm.domain.admission import Admission
 from services.llm.domain.errors import FailureKind, PromptTooLong, ProviderFailed
 from services.llm.domain.generation import FormatKind, ToolCall, Wanted
 from services.llm.domain.health import HealthBook
@@ -27,6 +28,8 @@ from services.llm.domain.usage import TokenUsage, added, estimate_conversation
 PREFERRED_PROVIDER = "PREFERRED_PROVIDER"
 RECOVERED = "RECOVERED"
 BUDGET = "BUDGET"
+# Calls that may run at once where nobody said how many.
+_PLACES = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Surroundings:
     clock: Clock
     # Waits a random moment before a model is asked once more.
     pause: Callable[[], Awaitable[None]]
+    admission: Admission = field(default_factory=lambda: Admission(_PLACES))
 
 
 class Run:

@@ -46,20 +46,20 @@ class GenerateText:
     async def __call__(self, wanted: Wanted) -> AsyncGenerator[GenerationEvent, None]:
         """Yield `Started` first and `Finished` last; see `AskModels` for what comes between."""
         self._check(wanted)
-        question = self._question(wanted)
-        if question is None:
-            events = self._ask(wanted)
-        else:
-            started = self._a.clock()
-            found = await self._cache.find(question)
+        self._a.admission.enter(wanted.priority, wanted.user or wanted.tenant)
+        try:
+            question, started = self._question(wanted), self._a.clock()
+            found = await self._cache.find(question) if question else None
             if found is not None:
                 for event in self._replayed(wanted, *found, started):
                     yield event
                 return
-            events = self._shared(wanted, question, started)
-        async with aclosing(events):
-            async for event in events:
-                yield event
+            events = self._shared(wanted, question, started) if question else self._ask(wanted)
+            async with aclosing(events):
+                async for event in events:
+                    yield event
+        finally:
+            self._a.admission.leave()
 
     def _check(self, wanted: Wanted) -> None:
         """Refuse what contradicts itself before it costs anything."""

@@ -14,6 +14,7 @@ from services.llm.domain.generation import (
     FinishReason,
     GenerationEvent,
     Message,
+    Priority,
     Prompt,
     Restarted,
     Role,
@@ -24,7 +25,7 @@ from services.llm.domain.generation import (
 from services.llm.domain.health import HealthBook
 from services.llm.domain.model import Model, Quality
 from services.llm.domain.usage import TokenUsage
-from services.runtime.errors import Invalid, Unavailable
+from services.runtime.errors import Exhausted, Invalid, Unavailable
 from tests.fakes.llm_models import BASIC, CHEAP, DEAR, FixedModels
 from tests.fakes.llm_provider import FakeLedger, FakeProvider
 from tests.fakes.llm_scenario import Scenario
@@ -194,3 +195,17 @@ async def test_record_of_a_failed_call_names_the_failure_and_charges_nothing() -
     failed, answered = house.ledger.records
     assert (failed.outcome, failed.cost_micros, failed.first_token_seconds) == ("broken", 0, 0.0)
     assert (answered.outcome, answered.cost_micros, answered.degraded) == ("ok", 8, ("PREFERRED_PROVIDER",))
+
+
+async def test_call_beyond_the_places_is_turned_away_and_costs_nothing() -> None:
+    house = House(Scenario.ANSWER)
+    crowd = house.generate._a.admission
+    for _ in range(1024):
+        crowd.enter(Priority.INTERACTIVE, "")
+    with pytest.raises(Exhausted) as refused:
+        await house.events()
+    assert refused.value.reason == "OVERLOADED"
+    assert (house.first.prompts, house.ledger.records) == ([], [])
+    crowd.leave()
+    assert await house.events()
+    assert crowd.running == 1023
