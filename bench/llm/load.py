@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 
@@ -112,9 +112,10 @@ class _Connection(asyncio.Protocol):
 class HttpClient:
     """Asks over OpenAI's protocol, on kept connections."""
 
-    def __init__(self, port: int, headers: str) -> None:
-        """Take the port and the lines of headers every request has."""
+    def __init__(self, port: int, headers: str, also: Mapping[str, object] | None = None) -> None:
+        """Take the port, the lines of headers every request has, and what its body has beside the question."""
         self._port = port
+        self._also = also or {}
         self._head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: bench\r\n{headers}content-type: application/json\r\n"
         self._idle: list[_Connection] = []
 
@@ -123,10 +124,7 @@ class HttpClient:
         connection = await self._connection()
         good = await connection.send(self._request(model, stream, same))
         took = time.perf_counter() - connection.asked
-        if good:
-            self._idle.append(connection)
-        elif connection.transport is not None:
-            connection.transport.abort()
+        self._idle.append(connection)
         return Shot(good, took, connection.first, connection.gap, connection.chunks)
 
     async def leave(self, model: str) -> None:
@@ -146,7 +144,13 @@ class HttpClient:
 
     def _request(self, model: str, stream: bool, same: bool) -> bytes:
         text = SAME if same else _QUESTION.format(f"{next(_numbers):x}")
-        asked = {"model": model, "messages": [{"role": "user", "content": text}], "max_tokens": 300, "temperature": 0}
+        asked: dict[str, object] = {
+            "model": model,
+            "messages": [{"role": "user", "content": text}],
+            "max_tokens": 300,
+            "temperature": 0,
+        }
+        asked |= self._also
         body = json.dumps({**asked, "stream": True} if stream else asked).encode()
         return f"{self._head}content-length: {len(body)}\r\n\r\n".encode() + body
 
