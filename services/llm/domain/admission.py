@@ -13,7 +13,7 @@ from services.llm.domain.generation import Priority
 
 # Seconds between two moves of the cursor, and the mean wait in one of them that counts as overload.
 WINDOW = 0.25
-TARGET = 0.01
+TARGET = 0.02
 # Of the calls let in, the share that is turned away more after a window of overload, and less after a good one.
 _FEWER = 0.05
 _MORE = 0.01
