@@ -34,6 +34,8 @@ _TYPES: Mapping[int, str] = {
     503: "server_error",
     504: "server_error",
 }
+# Seconds a client waits for another try at the most; whoever has to wait longer should hear of it.
+_LONGEST_PAUSE = 60.0
 
 
 def body(status: int, message: str, code: str | None, param: str | None = None) -> dict[str, Any]:
@@ -51,6 +53,9 @@ def told(error: errors.AisleError | Bad) -> tuple[int, dict[str, Any], dict[str,
     headers: dict[str, str] = {}
     if isinstance(error, errors.Retryable):
         headers["retry-after"] = str(math.ceil(error.retry_after))
+        if error.retry_after > _LONGEST_PAUSE:
+            # OpenAI's SDKs would try again within seconds all the same.
+            headers["x-should-retry"] = "false"
     if status == 401:
         headers["www-authenticate"] = "Bearer"
     param = error.violations[0].field if isinstance(error, errors.Invalid) and error.violations else None
