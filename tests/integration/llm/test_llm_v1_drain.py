@@ -36,7 +36,7 @@ class SlowUpstream:
 
 
 @asynccontextmanager
-async def replica(upstream: str, port: int) -> AsyncIterator[Process]:
+async def replica(upstream: str, port: int, **more: str) -> AsyncIterator[Process]:
     """The service as a process of its own, behind no Envoy."""
     told = {
         "AISLE_LLM_LISTEN_PORT": str(free_port()),
@@ -47,6 +47,7 @@ async def replica(upstream: str, port: int) -> AsyncIterator[Process]:
         "AISLE_TOKEN_KEY": "k",
         "AISLE_DRAIN_SECONDS": "1.5",
         "AISLE_GRACE_SECONDS": "5",
+        **more,
     }
     kept = {key: value for key, value in os.environ.items() if not key.startswith("AISLE_")}
     process = await asyncio.create_subprocess_exec(
