@@ -28,7 +28,7 @@ from services.llm.domain.generation import (
 )
 from services.llm.domain.model import OverBudget
 from services.llm.domain.recovery import Diverged, Seam, Style
-from services.llm.domain.retry import RetryBudget
+from services.llm.domain.retry import HedgeBudget, RetryBudget
 from services.llm.domain.routing import Route
 from services.llm.domain.usage import estimate_tokens
 
@@ -40,7 +40,7 @@ class AskModels:
         """Take everything it works with."""
         self._a = around
         self._open = OpenAttempt(around)
-        self._retries = RetryBudget()
+        self._retries, self._hedges = RetryBudget(), HedgeBudget()
 
     async def __call__(self, wanted: Wanted) -> AsyncGenerator[GenerationEvent, None]:
         """Yield `Started`, deltas and whole tool calls, `Continued` or `Restarted` after failures, `Finished`."""
@@ -138,6 +138,9 @@ class AskModels:
         if behind is not None:
             if behind.failure is not None:
                 run.tried.append((behind.attempt.route, behind.failure))
+            else:
+                # It would have taken longer yet: without it the slow ones are forgotten, and more and more seem slow.
+                self._a.latency.note(behind.attempt.route.model, self._a.clock() - behind.attempt.started_at)
             await self._open.close(run, behind)
         if first is None:
             raise front.failure or ProviderFailed(FailureKind.BROKEN)
@@ -145,6 +148,8 @@ class AskModels:
 
     async def _second(self, run: Run) -> Contender | None:
         """Open a second call beside the first; None when nobody is left or the budget does not hold it."""
+        if run.wanted.stream and not self._hedges.spend():
+            return None
         route = await self._next_route(run) if run.queue else None
         if route is None:
             return None
@@ -162,7 +167,10 @@ class AskModels:
         if not run.wanted.stream:
             # A whole answer may take long, and whether it still comes cannot be seen: both are waited for.
             return model.first_token_seconds
-        return self._a.latency.p95(model) if run.policy.hedge else None
+        if not run.policy.hedge:
+            return None
+        self._hedges.earn()
+        return self._a.latency.p95(model)
 
     def _announcement(self, run: Run, contender: Contender, style: Style | None) -> GenerationEvent:
         """Say who answers: for the first time, going on, or beginning anew where something was said already."""

@@ -14,6 +14,31 @@ LONGEST_PAUSE = 0.25
 _WORTH_IT = (FailureKind.BROKEN, FailureKind.UNREACHABLE)
 
 
+# Of the calls, the share that may be asked of a second model beside the first, and how many may come at once.
+_HEDGED, _MOST_HEDGES = 0.04, 5.0
+
+
+class HedgeBudget:
+    """Counts what second calls beside a slow first one are allowed: a provider that slows down for all is not asked
+    twice for all of it.
+    """
+
+    def __init__(self) -> None:
+        """Start with a few."""
+        self._left = _MOST_HEDGES
+
+    def earn(self) -> None:
+        """Note a call."""
+        self._left = min(_MOST_HEDGES, self._left + _HEDGED)
+
+    def spend(self) -> bool:
+        """Take one out, if there is one."""
+        if self._left < 1.0:
+            return False
+        self._left -= 1.0
+        return True
+
+
 class RetryBudget:
     """Counts what retries are allowed."""
 

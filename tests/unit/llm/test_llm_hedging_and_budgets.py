@@ -12,6 +12,7 @@ from services.llm.application.complete_text import CompleteText
 from services.llm.application.generate_text import GenerateText
 from services.llm.domain.errors import FailureKind, ProviderFailed
 from services.llm.domain.generation import (
+    CacheUse,
     Ended,
     Finished,
     FinishReason,
@@ -184,3 +185,20 @@ async def test_least_quality_of_the_caller_holds_even_when_the_budget_does_not()
     house = House(CHEAPER, Slow(), Slow(), BEST, BASIC, budget=0)
     with pytest.raises(Exhausted):
         await house.events(replace(WANTED, min_quality=Quality.PREMIUM))
+
+
+async def test_provider_that_is_slow_for_all_is_asked_twice_for_a_few_only() -> None:
+    house = House(HEDGED, Slow(0.03), Slow(), CHEAP, DEAR)
+    for _ in range(30):
+        house.latency.note(CHEAP, 0.001)
+        await house.events(replace(WANTED, cache_use=CacheUse.OFF))
+        house.latency._last[CHEAP.name].pop()
+    hedged = sum(record.hedge for record in house.ledger.records)
+    assert 5 <= hedged <= 6
+
+
+async def test_model_that_was_outrun_is_remembered_as_slow() -> None:
+    house = knows(House(HEDGED, Slow(0.5), Slow(), CHEAP, DEAR))
+    before = house.latency.average(CHEAP)
+    await house.events()
+    assert house.latency.average(CHEAP) > before
