@@ -83,6 +83,9 @@ class AskModels:
 
     async def _next_route(self, run: Run) -> Route | None:
         """Return whom to ask next; with nobody left, the last one once more if that is worth it."""
+        if run.wanted.batch and run.tried and errors.may_be_paid(run.tried[-1][1]):
+            # Nobody waits for an item of a batch: whether it is paid once more is for people to decide.
+            return None
         while run.queue:
             route = run.queue.popleft()
             if run.worth_trying(route) and self._a.health.begin(route.model, self._a.clock()):

@@ -60,8 +60,14 @@ class Attempt:
             prompt_version=wanted.prompt_version,
             attempt=self.number,
             hedge=self.hedge,
-            batch=wanted.priority is Priority.BATCH,
+            batch=wanted.batch or wanted.priority is Priority.BATCH,
             streamed=wanted.stream,
             chunks=self.chunks,
+            record_id=_record_id(wanted.record_id, self.number),
             price_date="" if self.unpriced else model.price.date,
         )
+
+
+def _record_id(given: str, number: int) -> str:
+    """Return the name of an attempt's record: the given one, and one made of it for every further attempt."""
+    return given if number == 1 or not given else f"{given}/{number}"

@@ -26,6 +26,11 @@ class FailureKind(Enum):
     SLOW = "too slow to begin"
 
 
+# Failures before a provider began to work: nothing was made of the call that could be paid.
+AT_THE_DOOR = (FailureKind.UNREACHABLE, FailureKind.THROTTLED, FailureKind.FORBIDDEN, FailureKind.GONE)
+_WAS_AT_THE_DOOR = frozenset(f"was {kind.value}" for kind in AT_THE_DOOR)
+
+
 class ProviderFailed(Exception):
     """The provider could not answer; another one may."""
 
@@ -108,6 +113,22 @@ def provider_unavailable(tried: Sequence[tuple[str, str]], retry_after: float) -
         max(1.0, retry_after),
         tried="; ".join(f"{model} {why}" for model, why in tried),
     )
+
+
+def nobody_began(error: AisleError) -> bool:
+    """Return whether no provider began to work on the call: all were refused at the door, or were not even asked.
+
+    Goes by the words of `provider_unavailable`: of a model that was asked it says how it "was", of others how it "is".
+    """
+    if error.reason != "PROVIDER_UNAVAILABLE" or "tried" not in error.metadata:
+        return False
+    asked = [why for _, _, why in (one.partition(" ") for one in error.metadata["tried"].split("; "))]
+    return all(not why.startswith("was ") or why in _WAS_AT_THE_DOOR for why in asked)
+
+
+def may_be_paid(failure: Exception) -> bool:
+    """Return whether a provider that failed like this may have worked on the call, and may want to be paid for it."""
+    return isinstance(failure, ProviderFailed) and failure.kind not in AT_THE_DOOR
 
 
 def answer_cut_off(model: str, why: str) -> AisleError:

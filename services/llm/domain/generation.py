@@ -174,6 +174,10 @@ class Wanted:
     accepts_restart: bool = False
     # False asks the provider for the whole answer at once.
     stream: bool = True
+    # Whether it is an item of a batch: nobody waits, and after a failure that may be paid nobody else is asked.
+    batch: bool = False
+    # Names the usage record of the first model that is asked, for ever; those of further ones are named after it.
+    record_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

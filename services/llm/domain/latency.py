@@ -34,6 +34,10 @@ class LatencyBook:
         """Return the smoothed seconds to the first token; 0 for a model nobody has asked, so that it is tried."""
         return self._average.get(model.name, 0.0)
 
+    def calls(self, model: Model) -> int:
+        """Return how many calls were seen."""
+        return self._seen.get(model.name, 0)
+
     def p95(self, model: Model) -> float | None:
         """Return the 95th percentile, None while too few calls are known. Worked out anew every eighth call."""
         last = self._last.get(model.name)
