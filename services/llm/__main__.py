@@ -4,10 +4,14 @@ import asyncio
 import logging
 import random
 import time
+import uuid
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Protocol
 
+import grpc
+
+from aisle.llm.v1.batch_service_pb2_grpc import add_BatchServiceServicer_to_server
 from aisle.llm.v1.llm_service_pb2_grpc import add_LlmServiceServicer_to_server
 from services.llm.adapters.jsonschema_shapes import JsonschemaShapes
 from services.llm.adapters.local_provider import LocalProvider
@@ -16,9 +20,11 @@ from services.llm.adapters.shared_state import Shared, without_redis
 from services.llm.adapters.telemetry_ledger import TelemetryLedger
 from services.llm.adapters.yaml_models import PACKAGED, BadModelsFile, YamlModels
 from services.llm.application.answer_run import Surroundings
+from services.llm.application.change_batch import CancelBatch, RetryBatchItems
 from services.llm.application.complete_text import CompleteText
 from services.llm.application.embed_texts import EmbedTexts
 from services.llm.application.generate_text import GenerateText
+from services.llm.application.give_up_items import GiveUpItems
 from services.llm.application.list_models import ListModels
 from services.llm.application.ports import (
     DifficultyJudge,
@@ -29,18 +35,23 @@ from services.llm.application.ports import (
 )
 from services.llm.application.probe_providers import ProbeProviders
 from services.llm.application.purge_answers import PurgeAnswers
+from services.llm.application.read_batches import GetBatch, ListBatches, ListBatchItems
+from services.llm.application.run_batches import Limits, RunBatches
 from services.llm.application.single_flight import Flights
+from services.llm.application.submit_batch import AddBatchItems, CreateBatch, StartBatch
 from services.llm.application.watch_load import WatchLoad
 from services.llm.domain.admission import Admission
 from services.llm.domain.embedding import VectorCache
 from services.llm.domain.latency import LatencyBook
 from services.llm.domain.redaction import PatternRedaction
 from services.llm.domain.retry import LONGEST_PAUSE
+from services.llm.servicer.batches import BatchServicer, BatchUseCases, ProtoItems
 from services.llm.servicer.generation import LlmServicer, UseCases
 from services.llm.servicer.openai_api import app as openai
 from services.llm.settings import LlmSettings
-from services.runtime import serve
+from services.runtime import serve, sql
 from services.runtime.channel import MeshChannel
+from services.runtime.paging import PageTokens
 
 log = logging.getLogger("aisle.llm")
 
@@ -140,6 +151,35 @@ def openai_api(settings: LlmSettings, use_cases: openai.UseCases) -> list[serve.
     return [HttpServer(api, settings.listen_host, settings.http_port)]
 
 
+async def batches(
+    settings: LlmSettings, around: Surroundings, latency: LatencyBook, complete: CompleteText, stack: AsyncExitStack
+) -> tuple[BatchServicer, RunBatches] | None:
+    """Return who answers for batches and who runs them, where there is a database to keep them in."""
+    url = settings.database_url.get_secret_value()
+    if not url:
+        return None
+    from services.llm.adapters.postgres_batches import PostgresBatchBook
+    from services.llm.adapters.postgres_schema import migrated
+
+    database = await stack.enter_async_context(sql.connect(url, service="llm"))
+    await migrated(database)
+    book, codec, models = PostgresBatchBook(database), ProtoItems(), around.models
+    use_cases = BatchUseCases(
+        create=CreateBatch(book, models),
+        add_items=AddBatchItems(book),
+        start=StartBatch(book, models),
+        get=GetBatch(book),
+        list_batches=ListBatches(book),
+        list_items=ListBatchItems(book),
+        cancel=CancelBatch(book),
+        retry=RetryBatchItems(book),
+    )
+    give_up, limits = GiveUpItems(book, codec, around.ledger, models), Limits(settings.batch_at_once)
+    holder = str(uuid.uuid4())
+    run = RunBatches(book, complete, codec, give_up, models, latency, around.clock, holder, limits)
+    return BatchServicer(use_cases, PageTokens(settings.token_key.get_secret_value())), run
+
+
 async def pause() -> None:
     """Wait a random moment before a model is asked once more."""
     await asyncio.sleep(random.uniform(0.0, LONGEST_PAUSE))  # noqa: S311 - jitter is no secret
@@ -171,10 +211,19 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> serve.Service:
     embed = EmbedTexts(source, made, settings.embedding_model, health, ledger, clock, cache)
     complete, listing = CompleteText(generate), ListModels(source, health, clock)
     servicer = LlmServicer(UseCases(generate, complete, embed, listing, PurgeAnswers(shared.cache)))
-    http = openai_api(settings, openai.UseCases(generate, complete, embed, listing))
+    doors = openai_api(settings, openai.UseCases(generate, complete, embed, listing))
+    batch = await batches(settings, around, latency, complete, stack)
+    if batch is not None:
+        doors.append(batch[1])
+
+    def register(server: grpc.aio.Server) -> None:
+        add_LlmServiceServicer_to_server(servicer, server)
+        if batch is not None:
+            add_BatchServiceServicer_to_server(batch[0], server)
+
     return serve.Service(
         full_name="aisle.llm.v1.LlmService",
-        register=lambda server: add_LlmServiceServicer_to_server(servicer, server),
+        register=register,
         background=[
             ProbeProviders(made, health, clock),
             source.follow,
@@ -183,7 +232,8 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> serve.Service:
             *deliver,
             *shared.background,
         ],
-        doors=http,
+        doors=doors,
+        more_names=[] if batch is None else ["aisle.llm.v1.BatchService"],
     )
 
 

@@ -39,6 +39,12 @@ class LlmSettings(RuntimeSettings):
     redis_url: SecretStr = Field(
         SecretStr(""), description="Redis of budgets, cached answers and shared health; empty does without all three."
     )
+    database_url: SecretStr = Field(
+        SecretStr(""),
+        description="PostgreSQL of keys, budgets and batches, as postgresql+asyncpg://role:password@host/database; "
+        "empty does without all three.",
+    )
+    batch_at_once: int = Field(32, ge=1, le=1000, description="Items of batches on their way at the same time.")
     spool_dir: str = Field(
         "", description="Folder on a local disk for usage records not delivered yet; empty delivers none."
     )

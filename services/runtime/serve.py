@@ -65,6 +65,8 @@ class Service:
     background: Sequence[Job] = ()
     # Further ways in.
     doors: Sequence[Door] = ()
+    # Full names of further gRPC services that are registered beside the first.
+    more_names: Sequence[str] = ()
 
 
 Build = Callable[[AsyncExitStack], Awaitable[Service]]
@@ -83,7 +85,7 @@ async def _serve(settings: RuntimeSettings, build: Build) -> None:
         stack.callback(telemetry.flush)
         service = await build(stack)
         _settle_memory()
-        state = health.Health([service.full_name], service.checks)
+        state = health.Health([service.full_name, *service.more_names], service.checks)
         server = _server(settings, service, state)
         await server.start()
         try:
@@ -134,7 +136,7 @@ def _server(settings: RuntimeSettings, service: Service, state: health.Health) -
     )
     service.register(server)
     health.add_to_server(state, server)
-    names = (service.full_name, "grpc.health.v1.Health", reflection.SERVICE_NAME)
+    names = (service.full_name, *service.more_names, "grpc.health.v1.Health", reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
     address = f"{settings.listen_host}:{settings.listen_port}"
     if server.add_insecure_port(address) == 0:

@@ -96,6 +96,16 @@ def wanted_of(request: pb.GenerateTextRequest, subject: str) -> Wanted:
     )
 
 
+def use_case_name(number: pb.UseCase.ValueType) -> str:
+    """Return what the domain calls a use case."""
+    return _USE_CASES[number]
+
+
+def use_case_number(name: str) -> pb.UseCase.ValueType:
+    """Return what the contract calls a use case."""
+    return next((number for number, known in _USE_CASES.items() if known == name), pb.USE_CASE_UNSPECIFIED)
+
+
 def _prompt(request: pb.GenerateTextRequest) -> Prompt:
     return Prompt(
         messages=[_message(turn) for turn in request.messages],

@@ -1,0 +1,1 @@
+"""Revisions of the llm schema, applied in order at start."""
