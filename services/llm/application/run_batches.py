@@ -139,6 +139,10 @@ class RunBatches:
                     self._ended_one.clear()
                     await self._ended_one.wait()
 
+    def at_once(self, lane: str) -> int:
+        """Return how many items of a lane may run at once now."""
+        return self._lanes[lane].pace.at_once if lane in self._lanes else 0
+
     async def _claim_and_run(self, group: asyncio.TaskGroup) -> None:
         while not self._leaving:
             try:
