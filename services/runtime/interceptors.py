@@ -182,7 +182,7 @@ async def validation_stage(call: Call, request: Message) -> AsyncIterator[None]:
 def _violation(found: Any) -> errors.FieldViolation:
     parts = []
     for element in found.field.elements:
-        parts.append(element.field_name + (f"[{element.index}]" if _has_index(element) else ""))
+        parts.append(element.field_name + (f"[{element.subscript.value}]" if _has_index(element) else ""))
     return errors.FieldViolation(".".join(parts) or "request", found.message or found.rule_id)
 
 
