@@ -18,6 +18,7 @@ class LimitedServer:
     def __init__(self, per_second: float | None, latency: float, burst: float | None = None) -> None:
         self.url = ""
         self.latency = latency
+        self.models = ["text"]
         self.per_second = per_second
         # A quarter of a second's worth, unless told otherwise: what was not used in that time is gone.
         self.burst = burst if burst is not None else max(1.0, (per_second or 0) / 4)
@@ -32,7 +33,7 @@ class LimitedServer:
 
     async def handle(self, exchange: Exchange) -> bool:
         if exchange.path.endswith("/models"):
-            await exchange.whole(200, b'{"data": [{"id": "text"}]}')
+            await exchange.whole(200, json.dumps({"data": [{"id": one} for one in self.models]}).encode())
             return True
         wait = self._take()
         if wait:
@@ -48,7 +49,7 @@ class LimitedServer:
         self.most_at_once = max(self.most_at_once, self.at_once)
         await asyncio.sleep(self.latency)
         self.at_once -= 1
-        await exchange.whole(200, json.dumps(_answer(key)).encode())
+        await exchange.whole(200, json.dumps(_answer(key, exchange.json()["model"])).encode())
         self.answered[key] += 1
         return True
 
@@ -65,10 +66,10 @@ class LimitedServer:
         return max(0.001, (1 - self._permits) / self.per_second)
 
 
-def _answer(key: str) -> dict[str, object]:
+def _answer(key: str, model: str) -> dict[str, object]:
     usage = {"prompt_tokens": TOKENS[0], "completion_tokens": TOKENS[1], "total_tokens": sum(TOKENS)}
     choice = {"index": 0, "message": {"role": "assistant", "content": f"About {key}."}, "finish_reason": "stop"}
-    return {"id": "chatcmpl-1", "object": "chat.completion", "model": "text", "choices": [choice], "usage": usage}
+    return {"id": "chatcmpl-1", "object": "chat.completion", "model": model, "choices": [choice], "usage": usage}
 
 
 @asynccontextmanager

@@ -2,15 +2,17 @@
 
 import asyncio
 import os
+import random
 import signal
 import subprocess
 import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import redis.asyncio as redis
@@ -18,29 +20,31 @@ from redis.exceptions import RedisError
 
 from aisle.analytics.v1.usage_pb2 import UsageRecord
 from aisle.llm.v1 import llm_service_pb2 as pb
-from services.llm.adapters import migrations
 from services.llm.adapters.openai_provider import OpenAIProvider
 from services.llm.adapters.postgres_batches import PostgresBatchBook
+from services.llm.adapters.postgres_schema import migrated
 from services.llm.adapters.redis_budgets import RedisBudgets
 from services.llm.adapters.spool_ledger import SpoolLedger
 from services.llm.adapters.unlimited_budgets import UnlimitedBudgets
 from services.llm.adapters.usage_to_frame import bodies
+from services.llm.application.change_batch import RetryBatchItems
 from services.llm.application.complete_text import CompleteText
 from services.llm.application.generate_text import GenerateText
 from services.llm.application.give_up_items import GiveUpItems
+from services.llm.application.read_batches import GetBatch
 from services.llm.application.run_batches import Limits, RunBatches
 from services.llm.application.submit_batch import AddBatchItems, CreateBatch, StartBatch
-from services.llm.domain.batch import Batch, NewItem
+from services.llm.domain.batch import Batch, BatchState, Item, ItemState, NewItem
 from services.llm.domain.budget import Rule, Subject, Window
 from services.llm.domain.health import HealthBook
 from services.llm.domain.latency import LatencyBook
 from services.llm.servicer.batches import ProtoItems
 from services.runtime import sql
 from services.runtime.serve import Job
+from tests.fakes.llm_limited_server import LimitedServer
 from tests.fakes.llm_models import CHEAP, FixedModels
 from tests.fakes.llm_surroundings import FakeAnswerCache, surroundings
 
-MIGRATIONS = Path(migrations.__file__).parent
 MODELS = FixedModels(CHEAP)
 # Money for one item: 20 tokens in and 10 out.
 COST = 7
@@ -126,6 +130,64 @@ async def submitted(book: PostgresBatchBook, items: int, batch: Batch) -> str:
         await add(batch.key, [item(number) for number in range(first, min(items, first + 1000))])
     await StartBatch(book, MODELS)(batch.key)
     return batch.key
+
+
+class Killing:
+    """A batch that runs in several processes which are killed again and again."""
+
+    def __init__(self, database: str, server: LimitedServer, folder: Path, items: int, workers: int) -> None:
+        self.kills = 0
+        self.key = ""
+        self._url = database
+        self._size = items
+        # Each has a disk of its own, as on machines of their own.
+        self._workers = [
+            Worker(DATABASE=database, PROVIDER=server.url, SPOOL=str(folder / f"spool-{n}"), LEASE="2", AT_ONCE="32")
+            for n in range(workers)
+        ]
+        self._server = server
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Submit the batch and start the processes."""
+        async with sql.connect(self._url, service="llm") as database:
+            await migrated(database)
+            self._book = PostgresBatchBook(database)
+            batch = Batch(str(uuid.uuid4()), "Killed", datetime.now(UTC), model=CHEAP.name)
+            self.key = await submitted(self._book, self._size, batch)
+            for worker in self._workers:
+                worker.start()
+            try:
+                yield
+            finally:
+                for worker in self._workers:
+                    worker.kill()
+
+    async def until_ended(self, kill_every: float | None) -> None:
+        """Kill one of the processes now and then, while it runs something, and start it again."""
+        while (await self._state()) is not BatchState.ENDED:
+            if kill_every is None:
+                await asyncio.sleep(0.1)
+                continue
+            await asyncio.sleep(kill_every * random.uniform(0.5, 1.5))
+            if self._server.at_once:
+                worker = random.choice(self._workers)
+                worker.kill()
+                self.kills += 1
+                worker.start()
+
+    async def items(self) -> list[Item]:
+        """Return all items, without their answers."""
+        async with self._book.reading() as batches:
+            return await batches.items(self.key, tuple(ItemState), 0, 1_000_000, False)
+
+    async def retry(self) -> int:
+        """Have what was interrupted run again."""
+        return await RetryBatchItems(self._book)(self.key, [ItemState.INTERRUPTED], [])
+
+    async def _state(self) -> BatchState:
+        batch, _ = await GetBatch(self._book)(self.key)
+        return batch.state
 
 
 def ledger_rows(spool: Path) -> list[UsageRecord]:
