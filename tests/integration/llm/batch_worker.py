@@ -135,14 +135,23 @@ async def submitted(book: PostgresBatchBook, items: int, batch: Batch) -> str:
 class Killing:
     """A batch that runs in several processes which are killed again and again."""
 
-    def __init__(self, database: str, server: LimitedServer, folder: Path, items: int, workers: int) -> None:
+    def __init__(
+        self, database: str, server: LimitedServer, folder: Path, items: int, workers: int, **more: str
+    ) -> None:
         self.kills = 0
         self.key = ""
         self._url = database
         self._size = items
         # Each has a disk of its own, as on machines of their own.
         self._workers = [
-            Worker(DATABASE=database, PROVIDER=server.url, SPOOL=str(folder / f"spool-{n}"), LEASE="2", AT_ONCE="32")
+            Worker(
+                DATABASE=database,
+                PROVIDER=server.url,
+                SPOOL=str(folder / f"spool-{n}"),
+                LEASE="2",
+                AT_ONCE="32",
+                **more,
+            )
             for n in range(workers)
         ]
         self._server = server
@@ -165,16 +174,30 @@ class Killing:
 
     async def until_ended(self, kill_every: float | None) -> None:
         """Kill one of the processes now and then, while it runs something, and start it again."""
-        while (await self._state()) is not BatchState.ENDED:
+        while (await self._found()).state is not BatchState.ENDED:
             if kill_every is None:
                 await asyncio.sleep(0.1)
-                continue
-            await asyncio.sleep(kill_every * random.uniform(0.5, 1.5))
-            if self._server.at_once:
-                worker = random.choice(self._workers)
-                worker.kill()
-                self.kills += 1
-                worker.start()
+            else:
+                await self._kill_one(kill_every)
+
+    async def until_waiting(self, kill_every: float) -> None:
+        """Do so until the batch waits for a budget, and twice after."""
+        while not (await self._found()).wait_reason:
+            await self._kill_one(kill_every)
+        for _ in range(2):
+            await self._kill_one(kill_every)
+
+    def stop(self) -> float:
+        """Stop the processes; return the seconds of processor time they took."""
+        return sum(worker.stop() for worker in self._workers)
+
+    async def _kill_one(self, every: float) -> None:
+        await asyncio.sleep(every * random.uniform(0.5, 1.5))
+        if self._server.at_once:
+            worker = random.choice(self._workers)
+            worker.kill()
+            self.kills += 1
+            worker.start()
 
     async def items(self) -> list[Item]:
         """Return all items, without their answers."""
@@ -185,9 +208,9 @@ class Killing:
         """Have what was interrupted run again."""
         return await RetryBatchItems(self._book)(self.key, [ItemState.INTERRUPTED], [])
 
-    async def _state(self) -> BatchState:
+    async def _found(self) -> Batch:
         batch, _ = await GetBatch(self._book)(self.key)
-        return batch.state
+        return batch
 
 
 def ledger_rows(spool: Path) -> list[UsageRecord]:
