@@ -102,9 +102,13 @@ noted AS (
     INSERT INTO batch_attempts (position, attempt, holder) SELECT position, attempt, CAST(:holder AS text) FROM claimed)
 SELECT * FROM claimed ORDER BY position
 """
+# Past those whose end is being written just now: waiting for them while they wait for us would be a deadlock.
 RENEW = """
 UPDATE batch_items SET lease_until = now() + make_interval(secs => CAST(:lease AS double precision))
-WHERE position = ANY(CAST(:positions AS bigint[])) AND state = 2 AND lease_until IS NOT NULL AND holder = :holder
+WHERE position IN (
+    SELECT position FROM batch_items
+    WHERE position = ANY(CAST(:positions AS bigint[])) AND state = 2 AND lease_until IS NOT NULL AND holder = :holder
+    FOR UPDATE SKIP LOCKED)
 """
 # An attempt that was given up (5) and still comes to an end counts, as long as nobody began another one.
 FINISH = """

@@ -36,8 +36,9 @@ _LOOK = 0.5
 _CLAIM_EVERY = 0.05
 _WRITE_EVERY = 0.02
 _WORTH_CLAIMING = 4
-# A budget that somebody raises is found within so many seconds.
+# A budget that somebody raises is found within so many seconds, and what items on their way give back of theirs sooner.
 _LOOK_AGAIN = 30.0
+_LOOK_AGAIN_SOON = 2.0
 # Waits shorter than this are nobody's business but the lane's.
 _WORTH_TELLING = 5.0
 _MOST_LANES = 200
@@ -276,7 +277,7 @@ class RunBatches:
         again = Outcome(item.position, item.attempt, ItemState.PENDING)
         if isinstance(error, Exhausted) and error.reason == "BUDGET_SPENT":
             lane.batches = [one for one in lane.batches if one.key != batch.key]
-            await self._pause(batch, error)
+            await self._pause(batch, error, _LOOK_AGAIN_SOON if lane.running > 1 else _LOOK_AGAIN)
             return again
         if isinstance(error, Exhausted):
             lane.pace.overloaded(now, error.retry_after)
@@ -284,7 +285,7 @@ class RunBatches:
         if isinstance(error, Retryable) and nobody_began(error):
             lane.pace.throttled(now, error.retry_after)
             if error.retry_after >= _WORTH_TELLING:
-                await self._pause(batch, error)
+                await self._pause(batch, error, _LOOK_AGAIN)
             return again
         return Outcome(
             item.position,
@@ -295,11 +296,11 @@ class RunBatches:
             error_message=error.message[:_LONGEST_MESSAGE].replace("\0", ""),
         )
 
-    async def _pause(self, batch: Batch, error: Retryable) -> None:
+    async def _pause(self, batch: Batch, error: Retryable, look_again: float) -> None:
         """Let the batch wait; while the database is away it only waits here."""
         with suppress(Unavailable):
             async with self._book.writing() as batches:
-                look = min(error.retry_after, _LOOK_AGAIN)
+                look = min(error.retry_after, look_again)
                 await batches.pause(batch.key, error.reason, error.retry_after, look)
 
     async def _write(self) -> None:

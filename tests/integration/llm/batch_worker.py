@@ -180,12 +180,13 @@ class Killing:
             else:
                 await self._kill_one(kill_every)
 
-    async def until_waiting(self, kill_every: float) -> None:
-        """Do so until the batch waits for a budget, and twice after."""
-        while not (await self._found()).wait_reason:
+    async def until_still(self, kill_every: float, seconds: float) -> None:
+        """Do so until nothing was sent for so many seconds."""
+        sent, since = -1, time.monotonic()
+        while time.monotonic() - since < seconds:
             await self._kill_one(kill_every)
-        for _ in range(2):
-            await self._kill_one(kill_every)
+            if sum(self._server.served.values()) != sent:
+                sent, since = sum(self._server.served.values()), time.monotonic()
 
     def stop(self) -> float:
         """Stop the processes; return the seconds of processor time they took."""
