@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Protocol
 
-from services.llm.domain.answer_cache import Question
+from services.llm.domain.answer_cache import KnownQuestion, Question
 from services.llm.domain.api_key import KeyHolder
 from services.llm.domain.budget import Amount, Reservation, Scope
 from services.llm.domain.embedding import Embedded, EmbeddingLimits
@@ -144,6 +144,42 @@ class AnswerCache(Protocol):
 
     async def purge(self, tags: Sequence[str]) -> int:
         """Forget the answers that carry any of the tags, on all replicas; return how many. Raises Unavailable."""
+        ...
+
+
+class SimilarQuestions(Protocol):
+    """Questions whose answers are remembered, by what they mean. Never raises: while it is away nothing is near.
+
+    A question meets those of its own circle only.
+    """
+
+    async def nearest(self, question: Question, vector: Sequence[float], limit: int) -> Sequence[KnownQuestion]:
+        """Return the questions of the same circle whose vectors are nearest, nearest first."""
+        ...
+
+    async def remember(self, question: Question, vector: Sequence[float]) -> None:
+        """Keep a question for as long as it says."""
+        ...
+
+    async def purge(self, tags: Sequence[str]) -> None:
+        """Forget the questions that carry any of the tags."""
+        ...
+
+
+class SimilarityJudge(Protocol):
+    """Says which known questions have the answer of another one."""
+
+    @property
+    def model(self) -> str:
+        """The embedding model whose vectors it learnt from."""
+        ...
+
+    def reads(self, text: str) -> bool:
+        """Return whether it understands a question well enough to judge."""
+        ...
+
+    def fitting(self, text: str, vector: Sequence[float], known: Sequence[KnownQuestion]) -> Sequence[KnownQuestion]:
+        """Return those whose answers may be given, the surest first. No I/O; a few milliseconds at most."""
         ...
 
 

@@ -32,6 +32,23 @@ class Question:
     tags: Sequence[str] = ()
     tenant: str = ""
 
+    @property
+    def circle(self) -> str:
+        """Who may share answers to similar questions: the same scope, and answers made from the same things.
+
+        An answer is forgotten by its tags; given for a question with other tags, it would outlive what those stand for.
+        """
+        return _digest([self.tenant, self.scope, *sorted(set(self.tags))])
+
+
+@dataclass(frozen=True, slots=True)
+class KnownQuestion:
+    """A question whose answer is remembered under its digest."""
+
+    exact: str
+    text: str
+    vector: Sequence[float]
+
 
 def question_of(wanted: Wanted, table: str, policy: Policy, personal: bool) -> Question | None:
     """Return the question a request asks, None when its answer is not to be remembered.
@@ -49,7 +66,7 @@ def question_of(wanted: Wanted, table: str, policy: Policy, personal: bool) -> Q
     parts += [part for message in before for part in _message_parts(message)]
     scope = _digest(parts)
     similar = (
-        policy.cache is CacheMode.SIMILAR
+        (policy.cache is CacheMode.SIMILAR or wanted.cache_use is CacheUse.SIMILAR)
         and wanted.cache_use is not CacheUse.EXACT
         and not personal
         and last.role is Role.USER

@@ -44,6 +44,7 @@ class CacheUse(Enum):
     BY_POLICY = 0
     OFF = 1
     EXACT = 2
+    SIMILAR = 3
 
 
 class CacheOutcome(Enum):
