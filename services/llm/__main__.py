@@ -27,6 +27,7 @@ from services.llm.application.generate_text import GenerateText
 from services.llm.application.give_up_items import GiveUpItems
 from services.llm.application.list_models import ListModels
 from services.llm.application.ports import (
+    AnswerCache,
     DifficultyJudge,
     EmbeddingProvider,
     ProbedProvider,
@@ -128,6 +129,31 @@ async def ledgers(settings: LlmSettings, stack: AsyncExitStack) -> tuple[UsageLe
     return Ledgers(spool, TelemetryLedger()), [deliver]
 
 
+def similar_answers(
+    settings: LlmSettings, source: YamlModels, answers: AnswerCache, embed: EmbedTexts, stack: AsyncExitStack
+) -> tuple[AnswerCache, list[serve.Job]]:
+    """Return the cache that knows similar questions too, and its jobs; the same one where nobody can tell them."""
+    if not (settings.milvus_uri and settings.redis_url.get_secret_value()):
+        return answers, []
+    from services.llm.adapters.embedding_similarity import EmbeddingSimilarity, SimilarityUnavailable
+    from services.llm.adapters.milvus_similar_questions import MilvusSimilarQuestions
+    from services.llm.application.similar_answers import SimilarAnswers
+
+    try:
+        judge = EmbeddingSimilarity.load()
+    except SimilarityUnavailable as missing:
+        log.warning("similar questions are not judged", extra={"data": {"reason": str(missing)}})
+        return answers, []
+    model = source.configured().find(judge.model)
+    if model is None:
+        log.info("similar questions are not judged", extra={"data": {"missing": judge.model}})
+        return answers, []
+    known = MilvusSimilarQuestions(settings.milvus_uri, model.name, model.dimension)
+    stack.push_async_callback(known.close)
+    similar = SimilarAnswers(answers, known, judge, embed)
+    return similar, [similar.run, known.run]
+
+
 def difficulty_judge(settings: LlmSettings) -> DifficultyJudge | None:
     """Return who judges how hard questions are; without it the complexity policy goes by price."""
     if not settings.difficulty:
@@ -206,11 +232,12 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> serve.Service:
         pause=pause,
         admission=Admission(settings.max_calls),
     )
-    generate = GenerateText(around, shared.cache, flights)
-    cache = VectorCache(settings.vector_cache)
-    embed = EmbedTexts(source, made, settings.embedding_model, health, ledger, clock, cache)
+    vectors = VectorCache(settings.vector_cache)
+    embed = EmbedTexts(source, made, settings.embedding_model, health, ledger, clock, vectors)
+    answers, remember = similar_answers(settings, source, shared.cache, embed, stack)
+    generate = GenerateText(around, answers, flights)
     complete, listing = CompleteText(generate), ListModels(source, health, clock)
-    servicer = LlmServicer(UseCases(generate, complete, embed, listing, PurgeAnswers(shared.cache)))
+    servicer = LlmServicer(UseCases(generate, complete, embed, listing, PurgeAnswers(answers)))
     doors = openai_api(settings, openai.UseCases(generate, complete, embed, listing))
     batch = await batches(settings, around, latency, complete, stack)
     if batch is not None:
@@ -230,6 +257,7 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> serve.Service:
             flights.run,
             WatchLoad(around.admission, clock),
             *deliver,
+            *remember,
             *shared.background,
         ],
         doors=doors,

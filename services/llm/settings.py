@@ -45,6 +45,9 @@ class LlmSettings(RuntimeSettings):
         "empty does without all three.",
     )
     batch_at_once: int = Field(32, ge=1, le=1000, description="Items of batches on their way at the same time.")
+    milvus_uri: str = Field(
+        "", description="Milvus of similar questions; empty answers the same questions only, as it does without Redis."
+    )
     spool_dir: str = Field(
         "", description="Folder on a local disk for usage records not delivered yet; empty delivers none."
     )

@@ -75,7 +75,11 @@ class GenerateText:
         personal = wanted.privacy is Privacy.PERSONAL
         if wanted.privacy is Privacy.BY_CONTENT:
             personal = self._a.redaction.is_personal(wanted.prompt)
-        return question_of(wanted, table.digest, table.policy(wanted.use_case), personal)
+        question = question_of(wanted, table.digest, table.policy(wanted.use_case), personal)
+        if question is None or not question.text or wanted.privacy is not Privacy.SHARED:
+            return question
+        # Who says that an answer is for everybody has not said that the words of the question are.
+        return replace(question, text="") if self._a.redaction.is_personal(wanted.prompt) else question
 
     async def _shared(
         self, wanted: Wanted, question: Question, started: float

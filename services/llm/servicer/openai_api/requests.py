@@ -91,7 +91,7 @@ def completion_of(body: Mapping[str, Any], holder: KeyHolder) -> Wanted:
         api_key=holder.name,
         prompt_version=extra.text("prompt_version", longest=64),
         privacy=Privacy[extra.choice("privacy", ("by_content", "shared", "personal"), "by_content").upper()],
-        cache_use=CacheUse[extra.choice("cache", ("by_policy", "off", "exact"), "by_policy").upper()],
+        cache_use=CacheUse[extra.choice("cache", ("by_policy", "off", "exact", "similar"), "by_policy").upper()],
         cache_tags=tuple(extra.texts("cache_tags", most=32, longest=128)),
         priority=Priority[extra.choice("priority", ("interactive", "batch"), "interactive").upper()],
         stream=fields.flag("stream"),
