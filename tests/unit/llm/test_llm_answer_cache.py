@@ -121,11 +121,15 @@ def test_pairs_of_different_people_never_meet() -> None:
     """Pairs that differ in whose they are, written so that careless joining would make them the same."""
     chance, letters = random.Random(3), "ab/:0"
     seen: dict[str, tuple[str, str, str, str]] = {}
+    circles: dict[str, tuple[str, str, str]] = {}
     for _ in range(20_000):
         tenant, user, key, text = ("".join(chance.choices(letters, k=chance.randint(0, 3))) for _ in range(4))
         wanted = Wanted(Prompt([Message(Role.USER, text)]), tenant=tenant, user=user or "-", api_key=key)
         whose = (tenant, user or "-", key, text)
         assert seen.setdefault(question(wanted, personal=True).exact, whose) == whose
+        # Where similar questions meet, tags count too.
+        tagged = question(replace(wanted, cache_tags=(text,)))
+        assert circles.setdefault(tagged.circle, (tenant, key, text)) == (tenant, key, text)
 
 
 class Cached:
