@@ -5,24 +5,33 @@ import logging
 import random
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import grpc
 
 from aisle.llm.v1.batch_service_pb2_grpc import add_BatchServiceServicer_to_server
+from aisle.llm.v1.llm_admin_service_pb2_grpc import add_LlmAdminServiceServicer_to_server
 from aisle.llm.v1.llm_service_pb2_grpc import add_LlmServiceServicer_to_server
+from services.llm.adapters.issued_api_keys import IssuedApiKeys
 from services.llm.adapters.jsonschema_shapes import JsonschemaShapes
 from services.llm.adapters.local_provider import LocalProvider
 from services.llm.adapters.settings_api_keys import SettingsApiKeys
 from services.llm.adapters.shared_state import Shared, without_redis
 from services.llm.adapters.telemetry_ledger import TelemetryLedger
 from services.llm.adapters.yaml_models import PACKAGED, BadModelsFile, YamlModels
+from services.llm.application.admin_ports import BudgetMeter
+from services.llm.application.administer_budgets import DeleteBudget, ListAuditEntries, ListBudgets, SetBudget
+from services.llm.application.administer_keys import CreateApiKey, ListApiKeys, RevokeApiKey
 from services.llm.application.answer_run import Surroundings
 from services.llm.application.change_batch import CancelBatch, RetryBatchItems
 from services.llm.application.complete_text import CompleteText
 from services.llm.application.embed_texts import EmbedTexts
+from services.llm.application.follow_administration import FollowAdministration
 from services.llm.application.generate_text import GenerateText
 from services.llm.application.give_up_items import GiveUpItems
 from services.llm.application.list_models import ListModels
@@ -41,11 +50,13 @@ from services.llm.application.run_batches import Limits, RunBatches
 from services.llm.application.single_flight import Flights
 from services.llm.application.submit_batch import AddBatchItems, CreateBatch, StartBatch
 from services.llm.application.watch_load import WatchLoad
+from services.llm.domain.administration import Administration
 from services.llm.domain.admission import Admission
 from services.llm.domain.embedding import VectorCache
 from services.llm.domain.latency import LatencyBook
 from services.llm.domain.redaction import PatternRedaction
 from services.llm.domain.retry import LONGEST_PAUSE
+from services.llm.servicer.administration import AdminUseCases, LlmAdminServicer
 from services.llm.servicer.batches import BatchServicer, BatchUseCases, ProtoItems
 from services.llm.servicer.generation import LlmServicer, UseCases
 from services.llm.servicer.openai_api import app as openai
@@ -103,14 +114,17 @@ def models(settings: LlmSettings) -> YamlModels:
     return source
 
 
-async def connect_shared(settings: LlmSettings, source: YamlModels, stack: AsyncExitStack) -> Shared:
+async def connect_shared(
+    settings: LlmSettings, source: YamlModels, administration: Administration, stack: AsyncExitStack
+) -> Shared:
     """Return what replicas share: budgets, cached answers and health, over Redis where there is one."""
     url = settings.redis_url.get_secret_value()
     if not url:
         return without_redis()
     from services.llm.adapters.shared_state import over_redis
 
-    return await over_redis(url, source, stack)
+    # What is set in the administration goes before what stands in the file.
+    return await over_redis(url, source, lambda: administration.rules(source.configured().budgets), stack)
 
 
 async def ledgers(settings: LlmSettings, stack: AsyncExitStack) -> tuple[UsageLedger, list[serve.Job]]:
@@ -167,28 +181,60 @@ def difficulty_judge(settings: LlmSettings) -> DifficultyJudge | None:
         return None
 
 
-def openai_api(settings: LlmSettings, use_cases: openai.UseCases) -> list[serve.Door]:
+def openai_api(settings: LlmSettings, use_cases: openai.UseCases, administration: Administration) -> list[serve.Door]:
     """Return the door that serves OpenAI's protocol, where a port is given for it."""
     if not settings.http_port:
         return []
     from services.llm.servicer.openai_api.server import HttpServer
 
-    api = openai.OpenAIApi(use_cases, SettingsApiKeys(settings.accepted_api_keys()), settings.max_body_bytes)
+    given = SettingsApiKeys(settings.accepted_api_keys())
+    keys = IssuedApiKeys(administration, given, lambda: datetime.now(UTC))
+    api = openai.OpenAIApi(use_cases, keys, settings.max_body_bytes)
     return [HttpServer(api, settings.listen_host, settings.http_port)]
 
 
-async def batches(
-    settings: LlmSettings, around: Surroundings, latency: LatencyBook, complete: CompleteText, stack: AsyncExitStack
-) -> tuple[BatchServicer, RunBatches] | None:
-    """Return who answers for batches and who runs them, where there is a database to keep them in."""
+async def connect_database(settings: LlmSettings, stack: AsyncExitStack) -> sql.Database | None:
+    """Return the database of keys, budgets and batches, None where there is none."""
     url = settings.database_url.get_secret_value()
     if not url:
         return None
-    from services.llm.adapters.postgres_batches import PostgresBatchBook
     from services.llm.adapters.postgres_schema import migrated
 
     database = await stack.enter_async_context(sql.connect(url, service="llm"))
     await migrated(database)
+    return database
+
+
+def administer(
+    settings: LlmSettings,
+    database: sql.Database,
+    administration: Administration,
+    source: YamlModels,
+    meter: BudgetMeter | None,
+) -> tuple[LlmAdminServicer, FollowAdministration]:
+    """Return who answers for keys and budgets, and who keeps what calls know of them in step."""
+    from services.llm.adapters.postgres_administration import PostgresAdminBook
+
+    book = PostgresAdminBook(database)
+    use_cases = AdminUseCases(
+        create_key=CreateApiKey(book),
+        list_keys=ListApiKeys(book),
+        revoke_key=RevokeApiKey(book),
+        list_budgets=ListBudgets(book, administration, lambda: source.configured().budgets, meter),
+        set_budget=SetBudget(book),
+        delete_budget=DeleteBudget(book),
+        list_audit=ListAuditEntries(book),
+    )
+    tokens = PageTokens(settings.token_key.get_secret_value())
+    return LlmAdminServicer(use_cases, tokens), FollowAdministration(book, administration)
+
+
+def batches(
+    settings: LlmSettings, database: sql.Database, around: Surroundings, latency: LatencyBook, complete: CompleteText
+) -> tuple[BatchServicer, RunBatches]:
+    """Return who answers for batches and who runs them."""
+    from services.llm.adapters.postgres_batches import PostgresBatchBook
+
     book, codec, models = PostgresBatchBook(database), ProtoItems(), around.models
     use_cases = BatchUseCases(
         create=CreateBatch(book, models),
@@ -215,7 +261,8 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> serve.Service:
     """Introduce everybody to each other."""
     clock = time.monotonic
     source, made = models(settings), await providers(settings, stack)
-    shared = await connect_shared(settings, source, stack)
+    administration = Administration()
+    shared = await connect_shared(settings, source, administration, stack)
     ledger, deliver = await ledgers(settings, stack)
     health, latency, flights = shared.health, LatencyBook(), Flights()
     around = Surroundings(
@@ -238,15 +285,25 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> serve.Service:
     generate = GenerateText(around, answers, flights)
     complete, listing = CompleteText(generate), ListModels(source, health, clock)
     servicer = LlmServicer(UseCases(generate, complete, embed, listing, PurgeAnswers(answers)))
-    doors = openai_api(settings, openai.UseCases(generate, complete, embed, listing))
-    batch = await batches(settings, around, latency, complete, stack)
-    if batch is not None:
-        doors.append(batch[1])
+    doors = openai_api(settings, openai.UseCases(generate, complete, embed, listing), administration)
+    beside: list[Callable[[grpc.aio.Server], None]] = []
+    follow: list[serve.Job] = []
+    if (database := await connect_database(settings, stack)) is not None:
+        batch, run_batches = batches(settings, database, around, latency, complete)
+        admin, followed = administer(settings, database, administration, source, shared.meter)
+        # Nobody is refused for a key that is known: it is looked for before the first call comes.
+        await followed.look()
+        doors.append(run_batches)
+        follow.append(followed)
+        beside += [
+            partial(add_BatchServiceServicer_to_server, batch),
+            partial(add_LlmAdminServiceServicer_to_server, admin),
+        ]
 
     def register(server: grpc.aio.Server) -> None:
         add_LlmServiceServicer_to_server(servicer, server)
-        if batch is not None:
-            add_BatchServiceServicer_to_server(batch[0], server)
+        for add in beside:
+            add(server)
 
     return serve.Service(
         full_name="aisle.llm.v1.LlmService",
@@ -256,12 +313,13 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> serve.Service:
             source.follow,
             flights.run,
             WatchLoad(around.admission, clock),
+            *follow,
             *deliver,
             *remember,
             *shared.background,
         ],
         doors=doors,
-        more_names=[] if batch is None else ["aisle.llm.v1.BatchService"],
+        more_names=["aisle.llm.v1.BatchService", "aisle.llm.v1.LlmAdminService"] if beside else [],
     )
 
 

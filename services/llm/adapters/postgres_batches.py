@@ -19,7 +19,7 @@ from services.runtime.sql import Database
 
 
 @contextmanager
-def _storage_errors() -> Iterator[None]:
+def storage_errors() -> Iterator[None]:
     """Turn a lost or refused connection into Unavailable; everything else is a fault of ours and stays one."""
     try:
         yield
@@ -39,14 +39,14 @@ class PostgresBatchBook:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator["PostgresBatches"]:
         """Open a transaction that commits when the block ends well."""
-        with _storage_errors():
+        with storage_errors():
             async with self._database.transaction() as session:
                 yield PostgresBatches(session)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator["PostgresBatches"]:
         """Open a transaction that only reads."""
-        with _storage_errors():
+        with storage_errors():
             async with self._database.reading() as session:
                 yield PostgresBatches(session)
 

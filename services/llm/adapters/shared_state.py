@@ -7,7 +7,9 @@ from typing import Any
 
 from services.llm.adapters.forgetful_cache import ForgetfulCache
 from services.llm.adapters.unlimited_budgets import UnlimitedBudgets
+from services.llm.application.admin_ports import BudgetMeter
 from services.llm.application.ports import AnswerCache, Budgets, ModelSource
+from services.llm.domain.budget import Rule
 from services.llm.domain.health import HealthBook
 
 # A Redis that is slower than this is of no use on the way of a call.
@@ -23,6 +25,7 @@ class Shared:
     cache: AnswerCache
     health: HealthBook
     background: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
+    meter: BudgetMeter | None = None
 
 
 def without_redis() -> Shared:
@@ -30,8 +33,13 @@ def without_redis() -> Shared:
     return Shared(UnlimitedBudgets(), ForgetfulCache(), HealthBook())
 
 
-async def over_redis(url: str, models: ModelSource, stack: AsyncExitStack) -> Shared:
-    """Return parts that share over Redis. It is connected to by the first call, so it need not be there yet."""
+async def over_redis(
+    url: str, models: ModelSource, rules: Callable[[], Sequence[Rule]], stack: AsyncExitStack
+) -> Shared:
+    """Return parts that share over Redis; `rules` gives the budgets that hold now.
+
+    Redis is connected to by the first call, so it need not be there yet.
+    """
     import redis.asyncio as redis
 
     from services.llm.adapters.redis_answer_cache import RedisAnswerCache
@@ -46,9 +54,9 @@ async def over_redis(url: str, models: ModelSource, stack: AsyncExitStack) -> Sh
     # Listening is waiting: these connections must not give up after half a second.
     listener = redis.Redis.from_url(url, health_check_interval=10)
     stack.push_async_callback(listener.aclose)
-    budgets = RedisBudgets(client, lambda: models.configured().budgets)
+    budgets = RedisBudgets(client, rules)
     cache = RedisAnswerCache(client, models, listener)
     news = RedisHealth(listener)
     health = news.book = HealthBook(news.tell)
     stack.push_async_callback(budgets.give_back)
-    return Shared(budgets, cache, health, (budgets.tend, cache.follow, news.publish, news.follow))
+    return Shared(budgets, cache, health, (budgets.tend, cache.follow, news.publish, news.follow), budgets)

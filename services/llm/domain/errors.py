@@ -6,7 +6,7 @@ Nothing a provider says is repeated in words: its messages may hold parts of a p
 from collections.abc import Sequence
 from enum import Enum
 
-from services.runtime.errors import AisleError, Exhausted, FieldViolation, Invalid, Precondition, Unavailable
+from services.runtime.errors import AisleError, Exhausted, FieldViolation, Invalid, NotFound, Precondition, Unavailable
 
 
 class FailureKind(Enum):
@@ -165,3 +165,13 @@ def prompt_invalid(field: str, problem: str) -> AisleError:
     """Return the refusal of a request whose parts contradict each other."""
     violation = FieldViolation(field, problem)
     return Invalid("PROMPT_INVALID", "{field}: {problem}.", [violation], field=field, problem=problem)
+
+
+def api_key_not_found(name: str) -> AisleError:
+    """Return the refusal for a key that does not exist."""
+    return NotFound("API_KEY_NOT_FOUND", "There is no {name}.", name=name)
+
+
+def budget_not_found(name: str) -> AisleError:
+    """Return the refusal for a budget that was not set."""
+    return NotFound("BUDGET_NOT_FOUND", "There is no {name} that was set here.", name=name)
