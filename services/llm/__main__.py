@@ -5,8 +5,9 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -230,7 +231,7 @@ def administer(
 
 
 def batches(
-    settings: LlmSettings, database: sql.Database, around: Surroundings, latency: LatencyBook, complete: CompleteText
+    settings: LlmSettings, database: sql.Database, around: Surroundings, complete: CompleteText
 ) -> tuple[BatchServicer, RunBatches]:
     """Return who answers for batches and who runs them."""
     from services.llm.adapters.postgres_batches import PostgresBatchBook
@@ -248,8 +249,42 @@ def batches(
     )
     give_up, limits = GiveUpItems(book, codec, around.ledger, models), Limits(settings.batch_at_once)
     holder = str(uuid.uuid4())
-    run = RunBatches(book, complete, codec, give_up, models, latency, around.clock, holder, limits)
+    run = RunBatches(book, complete, codec, give_up, models, around.latency, around.clock, holder, limits)
     return BatchServicer(use_cases, PageTokens(settings.token_key.get_secret_value())), run
+
+
+@dataclass(slots=True)
+class Kept:
+    """What a database adds to the service; without one, nothing."""
+
+    names: Sequence[str] = ()
+    register: list[Callable[[grpc.aio.Server], None]] = field(default_factory=list)
+    doors: list[serve.Door] = field(default_factory=list)
+    background: list[serve.Job] = field(default_factory=list)
+
+
+async def what_is_kept(
+    settings: LlmSettings,
+    stack: AsyncExitStack,
+    administration: Administration,
+    source: YamlModels,
+    meter: BudgetMeter | None,
+    around: Surroundings,
+    complete: CompleteText,
+) -> Kept:
+    """Return batches and administration, where there is a database to keep them in."""
+    database = await connect_database(settings, stack)
+    if database is None:
+        return Kept()
+    batch, run_batches = batches(settings, database, around, complete)
+    admin, follow = administer(settings, database, administration, source, meter)
+    # Nobody is refused for a key that is known: it is looked for before the first call comes.
+    await follow.look()
+    register = [
+        partial(add_BatchServiceServicer_to_server, batch),
+        partial(add_LlmAdminServiceServicer_to_server, admin),
+    ]
+    return Kept(["aisle.llm.v1.BatchService", "aisle.llm.v1.LlmAdminService"], register, [run_batches], [follow])
 
 
 async def pause() -> None:
@@ -286,23 +321,12 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> serve.Service:
     complete, listing = CompleteText(generate), ListModels(source, health, clock)
     servicer = LlmServicer(UseCases(generate, complete, embed, listing, PurgeAnswers(answers)))
     doors = openai_api(settings, openai.UseCases(generate, complete, embed, listing), administration)
-    beside: list[Callable[[grpc.aio.Server], None]] = []
-    follow: list[serve.Job] = []
-    if (database := await connect_database(settings, stack)) is not None:
-        batch, run_batches = batches(settings, database, around, latency, complete)
-        admin, followed = administer(settings, database, administration, source, shared.meter)
-        # Nobody is refused for a key that is known: it is looked for before the first call comes.
-        await followed.look()
-        doors.append(run_batches)
-        follow.append(followed)
-        beside += [
-            partial(add_BatchServiceServicer_to_server, batch),
-            partial(add_LlmAdminServiceServicer_to_server, admin),
-        ]
+    kept = await what_is_kept(settings, stack, administration, source, shared.meter, around, complete)
+    doors += kept.doors
 
     def register(server: grpc.aio.Server) -> None:
         add_LlmServiceServicer_to_server(servicer, server)
-        for add in beside:
+        for add in kept.register:
             add(server)
 
     return serve.Service(
@@ -313,13 +337,13 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> serve.Service:
             source.follow,
             flights.run,
             WatchLoad(around.admission, clock),
-            *follow,
+            *kept.background,
             *deliver,
             *remember,
             *shared.background,
         ],
         doors=doors,
-        more_names=["aisle.llm.v1.BatchService", "aisle.llm.v1.LlmAdminService"] if beside else [],
+        more_names=kept.names,
     )
 
 
