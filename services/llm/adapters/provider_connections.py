@@ -1,5 +1,6 @@
 """Connections to one provider: kept between calls, closed at once by whoever leaves; and what their failures mean."""
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -19,6 +20,8 @@ _IDLE_CONNECTION_SECONDS = 30.0
 # Seconds that the end of an answer may take once its last word has come.
 LAST_BYTES_SECONDS = 0.05
 _LONGEST_ANSWER = 64 << 20
+# A dead connection shows at once; a server that hangs up later than this was at work.
+_DEAD_SECONDS = 1.0
 _UNREACHABLE = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 _DROPPED = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionResetError)
 # Whatever reading from a provider may raise; what aiohttp raises for numbers and lines it cannot read is among them.
@@ -40,8 +43,9 @@ async def _reused(
 class ProviderConnections:
     """The connections to one provider. Opens lazily: the first call connects."""
 
-    def __init__(self, timeout: float, connect: float) -> None:
-        """Take the longest silence, and how long connecting may take, in seconds."""
+    def __init__(self, timeout: float, connect: float, keep: bool = True) -> None:
+        """Take the longest silence, and how long connecting may take, in seconds; `keep` connections between calls."""
+        self._keep = keep
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect, connect=connect, sock_read=timeout)
         self._opened: aiohttp.ClientSession | None = None
 
@@ -75,23 +79,25 @@ class ProviderConnections:
         """
         limits = self._timeout if timeout is None else aiohttp.ClientTimeout(total=timeout)
         for again in (False, True):
-            use = _Use()
+            use, sent = _Use(), asyncio.get_running_loop().time()
             try:
                 return await self._session().request(
                     method, url, data=body, headers=headers, timeout=limits, allow_redirects=False,
                     trace_request_ctx=use,
                 )  # fmt: skip
             except _DROPPED as dropped:
-                if again or not use.kept or not _said_nothing(dropped):
+                late = asyncio.get_running_loop().time() - sent > _DEAD_SECONDS
+                if again or late or not use.kept or not _said_nothing(dropped):
                     raise
         raise AssertionError("unreachable")
 
     def _session(self) -> aiohttp.ClientSession:
         if self._opened is None:
+            kept: Any = {"keepalive_timeout": _IDLE_CONNECTION_SECONDS} if self._keep else {"force_close": True}
             tracing = aiohttp.TraceConfig()
             tracing.on_connection_reuseconn.append(_reused)
             self._opened = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_CONNECTION_SECONDS),
+                connector=aiohttp.TCPConnector(limit=0, **kept),
                 # What is set for a person's browser must not come between our servers.
                 trust_env=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
