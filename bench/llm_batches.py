@@ -138,7 +138,7 @@ def main() -> None:
         print("\nA provider's limit\n\n| | |\n|---|---|")
         held.append(asyncio.run(limit(url, given.items, given.limit)))
         print("\nA budget\n\n| | |\n|---|---|")
-        held.append(asyncio.run(budget(url, given.items // 4, given.items // 10, given.every)))
+        held.append(asyncio.run(budget(url, given.items // 4, given.items // 10, given.every / 3)))
     raise SystemExit(0 if all(held) else 1)
 
 

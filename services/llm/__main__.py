@@ -7,11 +7,11 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import grpc
 
@@ -29,6 +29,7 @@ from services.llm.application.admin_ports import BudgetMeter
 from services.llm.application.administer_budgets import DeleteBudget, ListAuditEntries, ListBudgets, SetBudget
 from services.llm.application.administer_keys import CreateApiKey, ListApiKeys, RevokeApiKey
 from services.llm.application.answer_run import Surroundings
+from services.llm.application.batch_ports import ProviderBatches
 from services.llm.application.change_batch import CancelBatch, RetryBatchItems
 from services.llm.application.complete_text import CompleteText
 from services.llm.application.embed_texts import EmbedTexts
@@ -48,6 +49,7 @@ from services.llm.application.probe_providers import ProbeProviders
 from services.llm.application.purge_answers import PurgeAnswers
 from services.llm.application.read_batches import GetBatch, ListBatches, ListBatchItems
 from services.llm.application.run_batches import Limits, RunBatches
+from services.llm.application.run_provider_batches import RunProviderBatches
 from services.llm.application.single_flight import Flights
 from services.llm.application.submit_batch import AddBatchItems, CreateBatch, StartBatch
 from services.llm.application.watch_load import WatchLoad
@@ -230,17 +232,30 @@ def administer(
     return LlmAdminServicer(use_cases, tokens), FollowAdministration(book, administration)
 
 
-def batches(
-    settings: LlmSettings, database: sql.Database, around: Surroundings, complete: CompleteText
-) -> tuple[BatchServicer, RunBatches]:
+class Batches(NamedTuple):
+    """Who answers for batches, who runs their items, and who follows those of providers."""
+
+    servicer: BatchServicer
+    worker: RunBatches
+    jobs: Sequence[serve.Job]
+
+
+async def batches(
+    settings: LlmSettings,
+    database: sql.Database,
+    around: Surroundings,
+    complete: CompleteText,
+    stack: AsyncExitStack,
+) -> Batches:
     """Return who answers for batches and who runs them."""
     from services.llm.adapters.postgres_batches import PostgresBatchBook
 
     book, codec, models = PostgresBatchBook(database), ProtoItems(), around.models
+    own = await own_batches(settings, stack)
     use_cases = BatchUseCases(
         create=CreateBatch(book, models),
         add_items=AddBatchItems(book),
-        start=StartBatch(book, models),
+        start=StartBatch(book, models, own, settings.openai_batch_from),
         get=GetBatch(book),
         list_batches=ListBatches(book),
         list_items=ListBatchItems(book),
@@ -249,8 +264,26 @@ def batches(
     )
     give_up, limits = GiveUpItems(book, codec, around.ledger, models), Limits(settings.batch_at_once)
     holder = str(uuid.uuid4())
-    run = RunBatches(book, complete, codec, give_up, models, around.latency, around.clock, holder, limits)
-    return BatchServicer(use_cases, PageTokens(settings.token_key.get_secret_value())), run
+    run = RunBatches(book, complete, codec, give_up, models, around.latency, around.clock, holder, limits, own)
+    jobs: list[serve.Job] = []
+    if own:
+        jobs.append(
+            RunProviderBatches(
+                book, own, codec, around.budgets, around.ledger, models, around.redaction, around.shapes, holder
+            )
+        )
+    return Batches(BatchServicer(use_cases, PageTokens(settings.token_key.get_secret_value())), run, jobs)
+
+
+async def own_batches(settings: LlmSettings, stack: AsyncExitStack) -> dict[str, ProviderBatches]:
+    """Return the providers whose own batches are used, by name."""
+    if not (settings.openai_batch_from and "openai" in settings.providers()):
+        return {}
+    from services.llm.adapters.openai_batches import OpenAIBatches
+
+    key, timeout = settings.openai_api_key.get_secret_value(), settings.provider_timeout_seconds
+    opened = await stack.enter_async_context(OpenAIBatches(key, settings.openai_base_url, timeout))
+    return {"openai": opened}
 
 
 @dataclass(slots=True)
@@ -258,9 +291,9 @@ class Kept:
     """What a database adds to the service; without one, nothing."""
 
     names: Sequence[str] = ()
-    register: list[Callable[[grpc.aio.Server], None]] = field(default_factory=list)
-    doors: list[serve.Door] = field(default_factory=list)
-    background: list[serve.Job] = field(default_factory=list)
+    register: Sequence[Callable[[grpc.aio.Server], None]] = ()
+    doors: Sequence[serve.Door] = ()
+    background: Sequence[serve.Job] = ()
 
 
 async def what_is_kept(
@@ -276,15 +309,16 @@ async def what_is_kept(
     database = await connect_database(settings, stack)
     if database is None:
         return Kept()
-    batch, run_batches = batches(settings, database, around, complete)
+    batch = await batches(settings, database, around, complete, stack)
     admin, follow = administer(settings, database, administration, source, meter)
     # Nobody is refused for a key that is known: it is looked for before the first call comes.
     await follow.look()
     register = [
-        partial(add_BatchServiceServicer_to_server, batch),
+        partial(add_BatchServiceServicer_to_server, batch.servicer),
         partial(add_LlmAdminServiceServicer_to_server, admin),
     ]
-    return Kept(["aisle.llm.v1.BatchService", "aisle.llm.v1.LlmAdminService"], register, [run_batches], [follow])
+    names = ("aisle.llm.v1.BatchService", "aisle.llm.v1.LlmAdminService")
+    return Kept(names, register, [batch.worker], [follow, *batch.jobs])
 
 
 async def pause() -> None:

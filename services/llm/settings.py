@@ -48,6 +48,9 @@ class LlmSettings(RuntimeSettings):
     milvus_uri: str = Field(
         "", description="Milvus of similar questions; empty answers the same questions only, as it does without Redis."
     )
+    openai_batch_from: int = Field(
+        0, ge=0, description="Items from which on a batch of one OpenAI model is run as OpenAI's own; 0 runs none so."
+    )
     spool_dir: str = Field(
         "", description="Folder on a local disk for usage records not delivered yet; empty delivers none."
     )

@@ -1,14 +1,13 @@
 """What batches need from outside, in the service's own words."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from services.llm.domain.batch import Batch, BatchState, Claimed, Item, ItemState, NewItem, Outcome, Tally
-from services.llm.domain.generation import Answer, Prompt, Wanted
+from services.llm.domain.generation import Answer, Prompt, ProviderEvent, Wanted
 from services.llm.domain.model import Model
-from services.llm.domain.usage import TokenUsage
 
 
 class BatchReader(Protocol):
@@ -34,6 +33,10 @@ class BatchReader(Protocol):
 
     async def runnable(self) -> list[Batch]:
         """Return the running batches that do not wait and have items that do, the longest running first."""
+        ...
+
+    async def job_items(self, job: str, after: int, limit: int) -> list[Claimed]:
+        """Return a job's items that have not ended, behind a position."""
         ...
 
 
@@ -118,10 +121,6 @@ class BatchWriter(BatchReader, Protocol):
         """End a job; its items that did not end get this state."""
         ...
 
-    async def job_items(self, job: str, after: int, limit: int) -> list[Claimed]:
-        """Return a job's items that have not ended, behind a position."""
-        ...
-
 
 class BatchBook(Protocol):
     """Opens transactions over batches. Raises Unavailable (DATABASE_AWAY) while the database is away."""
@@ -164,9 +163,11 @@ class ProviderResult:
     """What a provider made of one item: the body of its answer, or how it failed."""
 
     key: str
-    answer: Answer | None
-    usage: TokenUsage
+    # The answer as a provider gives it; nothing when it failed.
+    events: Sequence[ProviderEvent] = ()
     error_reason: str = ""
+    # Whether it was never run: the batch was over before its turn.
+    unrun: bool = False
 
 
 class ProviderBatches(Protocol):
@@ -187,7 +188,7 @@ class ProviderBatches(Protocol):
         """Return how far it is."""
         ...
 
-    def results(self, handle: str, model: Model) -> AsyncIterator[ProviderResult]:
+    def results(self, handle: str, model: Model) -> AsyncGenerator[ProviderResult, None]:
         """Yield what has ended so far, in any order."""
         ...
 

@@ -7,7 +7,7 @@ once while interactive calls are answered later than usual.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -88,9 +88,13 @@ class RunBatches:
         clock: Clock,
         holder: str,
         limits: Limits | None = None,
+        elsewhere: Collection[str] = (),
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        """Take where batches are kept, who answers, and a name that no other process and no former one has."""
+        """Take where batches are kept, who answers, and a name that no other process and no former one has.
+
+        Batches of the providers `elsewhere` are run as those providers' own.
+        """
         self._book = book
         self._complete = complete
         self._codec = codec
@@ -100,6 +104,7 @@ class RunBatches:
         self._courtesy = Courtesy()
         self._clock = clock
         self._holder = holder
+        self._elsewhere = frozenset(elsewhere)
         self._limits = limits or Limits()
         self._sleep = sleep
         self._lanes: dict[str, _Lane] = {}
@@ -189,7 +194,7 @@ class RunBatches:
         for lane in self._lanes.values():
             lane.batches.clear()
         for batch in found:
-            if not batch.provider:
+            if batch.provider not in self._elsewhere:
                 lane = self._lanes.setdefault(batch.lane, _Lane(Pace(self._limits.most_at_once)))
                 lane.batches.append(batch)
         for name in [name for name, lane in self._lanes.items() if not lane.batches and not lane.running]:

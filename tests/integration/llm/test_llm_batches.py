@@ -22,6 +22,7 @@ from services.runtime.channel import MeshChannel
 from services.runtime.errors import Invalid, NotFound
 from services.runtime.interceptors import MeshInterceptor
 from tests.fakes.llm_limited_server import LimitedServer, limited_server
+from tests.fakes.llm_openai_batch_server import BatchServer
 from tests.integration.llm.batch_worker import COST, Killing, by_outcome, ledger_rows
 
 pytestmark = pytest.mark.servers
@@ -31,17 +32,16 @@ MakeUrl = Callable[[str], Awaitable[str]]
 
 
 @asynccontextmanager
-async def batches(database: str, server: LimitedServer, **given: Any) -> AsyncIterator[BatchServiceStub]:
+async def batches(database: str, server: LimitedServer | BatchServer, **given: Any) -> AsyncIterator[BatchServiceStub]:
     """Serve the llm service as its own `__main__` wires it, worker included."""
     settings = LlmSettings(
         listen_port=1,
         token_key=SecretStr("k"),
         local_url="",
         openai_base_url=server.url,
-        openai_api_key=SecretStr("k"),
         database_url=SecretStr(database),
         difficulty=False,
-        **given,
+        **{"openai_api_key": SecretStr("k"), **given},
     )
     async with AsyncExitStack() as stack:
         service = await build(settings, stack)
