@@ -14,7 +14,7 @@ import orjson
 from aiohttp import ClientResponse
 from yarl import URL
 
-from services.llm.adapters.openai_provider import OPENAI_URL
+from services.llm.adapters.openai_provider import OPENAI_URL, limit_field
 from services.llm.adapters.openai_wire import refusal
 from services.llm.adapters.prompt_to_openai import Reading, chat_body
 from services.llm.adapters.provider_connections import FAILURES, ProviderConnections, failure, whole
@@ -41,13 +41,14 @@ class OpenAIBatches:
     # OpenAI takes ten times as many; what is sent and read at once must fit into memory.
     most_items = 5_000
 
-    def __init__(self, api_key: str, base_url: str, timeout: float, limit_field: str = "max_completion_tokens") -> None:
+    def __init__(self, api_key: str, base_url: str, timeout: float) -> None:
         """Take the key, another server's address if it is not OpenAI's, and the longest silence in seconds."""
-        base = (base_url or OPENAI_URL).rstrip("/")
+        url = base_url or OPENAI_URL
+        base = url.rstrip("/")
         self._files, self._batches = URL(base + "/files"), URL(base + "/batches")
         self._authorization = {"authorization": f"Bearer {api_key or 'none'}"}
-        self._limit_field = limit_field
-        # None is kept, so none is ever found dead and nothing is sent again: a batch that is created twice is paid twice.
+        self._limit_field = limit_field(url)
+        # None is kept, so none is found dead and nothing is sent again: a batch that is created twice is paid twice.
         self._connections = ProviderConnections(timeout, _CONNECT_SECONDS, keep=False)
 
     async def __aenter__(self) -> Self:

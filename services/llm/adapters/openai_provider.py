@@ -15,6 +15,12 @@ OPENAI_URL = "https://api.openai.com/v1"
 _CONNECT_SECONDS = 3.0
 
 
+def limit_field(url: str) -> str:
+    """Return what a server calls the most tokens of an answer: OpenAI has given up the name that all others take."""
+    hosted = (urlsplit(url).hostname or "").endswith((".openai.com", ".azure.com"))
+    return "max_completion_tokens" if hosted else "max_tokens"
+
+
 class OpenAIProvider:
     """A `TextProvider` and `EmbeddingProvider`."""
 
@@ -37,15 +43,12 @@ class OpenAIProvider:
         of another model than was asked; a server that gives its models names of its own cannot have it.
         """
         url = base_url or OPENAI_URL
-        # OpenAI has given up `max_tokens`, which is the name that everybody else understands.
-        hosted = (urlsplit(url).hostname or "").endswith((".openai.com", ".azure.com"))
-        limit_field = "max_completion_tokens" if hosted else "max_tokens"
         headers = {"authorization": f"Bearer {api_key or 'none'}"}
         if organization:
             headers["openai-organization"] = organization
         if project:
             headers["openai-project"] = project
-        self._wire = OpenAIWire(url, headers, timeout, _CONNECT_SECONDS, limit_field, checks_model)
+        self._wire = OpenAIWire(url, headers, timeout, _CONNECT_SECONDS, limit_field(url), checks_model)
 
     async def __aenter__(self) -> Self:
         """Open lazily: the first call connects."""
