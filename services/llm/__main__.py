@@ -281,9 +281,14 @@ async def own_batches(settings: LlmSettings, stack: AsyncExitStack) -> dict[str,
         return {}
     from services.llm.adapters.openai_batches import OpenAIBatches
 
-    key, timeout = settings.openai_api_key.get_secret_value(), settings.provider_timeout_seconds
-    opened = await stack.enter_async_context(OpenAIBatches(key, settings.openai_base_url, timeout))
-    return {"openai": opened}
+    opened = OpenAIBatches(
+        settings.openai_api_key.get_secret_value(),
+        settings.openai_base_url,
+        settings.provider_timeout_seconds,
+        organization=settings.openai_organization,
+        project=settings.openai_project,
+    )
+    return {"openai": await stack.enter_async_context(opened)}
 
 
 @dataclass(slots=True)

@@ -41,12 +41,19 @@ class OpenAIBatches:
     # OpenAI takes ten times as many; what is sent and read at once must fit into memory.
     most_items = 5_000
 
-    def __init__(self, api_key: str, base_url: str, timeout: float) -> None:
-        """Take the key, another server's address if it is not OpenAI's, and the longest silence in seconds."""
+    def __init__(
+        self, api_key: str, base_url: str, timeout: float, *, organization: str = "", project: str = ""
+    ) -> None:
+        """Take the key, another server's address if it is not OpenAI's, and the longest silence in seconds.
+
+        Organization and project are whom OpenAI bills, where a key belongs to several.
+        """
         url = base_url or OPENAI_URL
         base = url.rstrip("/")
         self._files, self._batches = URL(base + "/files"), URL(base + "/batches")
-        self._authorization = {"authorization": f"Bearer {api_key or 'none'}"}
+        billed = {"openai-organization": organization, "openai-project": project}
+        self._headers = {name: value for name, value in billed.items() if value}
+        self._headers["authorization"] = f"Bearer {api_key or 'none'}"
         self._limit_field = limit_field(url)
         # None is kept, so none is found dead and nothing is sent again: a batch that is created twice is paid twice.
         self._connections = ProviderConnections(timeout, _CONNECT_SECONDS, keep=False)
@@ -130,7 +137,7 @@ class OpenAIBatches:
     async def _answer(
         self, method: str, url: URL, body: bytes | None = None, kind: str = "application/json"
     ) -> AsyncGenerator[ClientResponse, None]:
-        headers = {**self._authorization, "content-type": kind}
+        headers = {**self._headers, "content-type": kind}
         try:
             async with self._connections.answer(method, url, headers, body) as response:
                 if response.status != 200:
