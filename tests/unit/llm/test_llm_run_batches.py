@@ -92,7 +92,7 @@ class Bench:
         clock = self.book.now
         return RunBatches(
             self.book, self.complete, TextItems(), self.give_up(), self.models, self.latency, clock, name,
-            Limits(8), hurried,
+            Limits(8), sleep=hurried,
         )  # fmt: skip
 
     @asynccontextmanager
