@@ -1,7 +1,9 @@
 """Batches over real gRPC and PostgreSQL, and workers that are killed while they run them."""
 
 import asyncio
+import os
 import random
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -33,7 +35,14 @@ MakeUrl = Callable[[str], Awaitable[str]]
 
 @asynccontextmanager
 async def batches(database: str, server: LimitedServer | BatchServer, **given: Any) -> AsyncIterator[BatchServiceStub]:
-    """Serve the llm service as its own `__main__` wires it, worker included."""
+    """Serve, and yield a client."""
+    async with serving(database, server, **given) as port, MeshChannel("chat", "llm", f"127.0.0.1:{port}") as channel:
+        yield BatchServiceStub(channel)
+
+
+@asynccontextmanager
+async def serving(database: str, server: LimitedServer | BatchServer, **given: Any) -> AsyncIterator[int]:
+    """Serve the llm service as its own `__main__` wires it, worker included; yields the port."""
     settings = LlmSettings(
         listen_port=1,
         token_key=SecretStr("k"),
@@ -52,8 +61,7 @@ async def batches(database: str, server: LimitedServer | BatchServer, **given: A
         await grpc_server.start()
         jobs = [asyncio.ensure_future(job()) for job in service.background]
         jobs += [asyncio.ensure_future(door.serve()) for door in service.doors]
-        async with MeshChannel("chat", "llm", f"127.0.0.1:{port}") as channel:
-            yield BatchServiceStub(channel)
+        yield port
         for job in jobs:
             job.cancel()
         await asyncio.gather(*jobs, return_exceptions=True)
@@ -118,6 +126,23 @@ async def test_a_batch_is_submitted_run_and_read(database_url: MakeUrl) -> None:
     assert set(server.served.values()) == {1}
     assert [one.name for one in listed.batches] == [name]
     assert len(without.items) == 10 and without.next_page_token and not without.items[0].HasField("answer")
+
+
+async def test_the_example_in_the_documentation_works_as_it_stands(database_url: MakeUrl) -> None:
+    page = (Path(__file__).parents[3] / "docs/gateway.md").read_text()
+    code = page.partition("```python\n")[2].partition("```")[0]
+    async with limited_server(None, 0.001) as server:
+        server.models = ["gpt-6-luna"]
+        async with serving(await database_url("llm"), server) as port:
+            environment = {**os.environ, "AISLE_EGRESS": f"127.0.0.1:{port}"}
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", code, env=environment, stdout=asyncio.subprocess.PIPE
+            )
+            said, _ = await process.communicate()
+    assert process.returncode == 0
+    lines = said.decode().splitlines()
+    assert lines[-4].startswith("100% done, ")
+    assert lines[-3:] == [f"{one} About Describe {one} in a sentence.." for one in ("teapot", "kettle", "cup")]
 
 
 async def test_finished_items_are_read_while_others_run_and_cancelling_stops_the_rest(database_url: MakeUrl) -> None:
