@@ -76,6 +76,9 @@ class BatchServer:
             case "GET", ["files", name, "content"] if name in self.files:
                 await exchange.whole(200, self.files[name])
                 return True
+            case "DELETE", ["files", name] if name in self.files:
+                del self.files[name]
+                return await self._say(exchange, {"id": name, "object": "file", "deleted": True})
             case "POST", ["batches"]:
                 return await self._create(exchange)
             case "GET", ["batches"]:

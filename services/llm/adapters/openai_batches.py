@@ -116,6 +116,13 @@ class OpenAIBatches:
         """Stop it; what was answered until then stays."""
         await self._asked("POST", self._batches / handle / "cancel", b"{}")
 
+    async def forget(self, handle: str) -> None:
+        """Delete the files of a batch that has ended: nothing of the questions and answers stays there."""
+        found = await self._asked("GET", self._batches / handle)
+        for name in ("input_file_id", "output_file_id", "error_file_id"):
+            if found.get(name):
+                await self._asked("DELETE", self._files / str(found[name]))
+
     def _lines(self, model: Model, prompts: Sequence[tuple[str, Prompt]]) -> bytes:
         made = []
         for key, prompt in prompts:

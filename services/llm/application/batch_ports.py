@@ -195,3 +195,7 @@ class ProviderBatches(Protocol):
     async def cancel(self, handle: str) -> None:
         """Stop it; what was answered until then stays."""
         ...
+
+    async def forget(self, handle: str) -> None:
+        """Have the provider delete the questions and answers of a batch that has ended."""
+        ...

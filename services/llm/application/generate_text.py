@@ -85,9 +85,11 @@ class GenerateText:
         self, wanted: Wanted, question: Question, started: float
     ) -> AsyncGenerator[GenerationEvent, None]:
         """Ask, or listen to whoever asks the same just now. Listeners pay nothing."""
-        listens = self._flights.is_flying(question.exact)
+        # Calls of batches fly by themselves: when one fails no other model is asked, which whoever waits may expect.
+        flight = f"{question.exact} batch" if wanted.batch else question.exact
+        listens = self._flights.is_flying(flight)
         gathered = Gathered()
-        async with aclosing(self._flights.join(question.exact, lambda: self._kept(wanted, question))) as events:
+        async with aclosing(self._flights.join(flight, lambda: self._kept(wanted, question))) as events:
             async for event in events:
                 if listens:
                     gathered.add(event)
@@ -143,6 +145,8 @@ class GenerateText:
             prompt_version=wanted.prompt_version,
             cache=outcome.name.lower(),
             saved_micros=answer.finished.cost_micros,
+            batch=wanted.batch,
+            record_id=wanted.record_id,
             streamed=wanted.stream,
         )
 

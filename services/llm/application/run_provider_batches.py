@@ -252,6 +252,10 @@ class RunProviderBatches:
         await self._write(outcomes)
         await self._settle(batch, job, spent)
         await self._end(batch, job, status, items)
+        try:
+            await self._providers[job.provider].forget(handle)
+        except (ProviderFailed, PromptRefused) as failure:
+            log.warning("a provider keeps the files of a batch", extra={"data": {"why": str(failure)}})
 
     async def _items(self, job: ProviderJob) -> dict[str, Claimed]:
         """Return the job's items that have not ended, by key."""

@@ -100,6 +100,7 @@ async def test_a_batch_is_sent_followed_and_read_at_the_price_of_batches(shop: S
         (True, COST, "ok")
     ] * 2
     assert sum(amount.micros for amount in shop.budgets.settled) == 2 * COST
+    assert not shop.server.files
 
 
 async def test_what_was_redacted_is_put_back_also_by_another_process(shop: Shop) -> None:

@@ -1,14 +1,17 @@
 """What asking models means for an item of a batch: nobody else is asked after a failure that may be paid."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
 from services.llm.application.complete_text import CompleteText
 from services.llm.application.generate_text import GenerateText
+from services.llm.application.single_flight import Flights
 from services.llm.domain.errors import nobody_began
 from services.llm.domain.generation import Message, Priority, Prompt, Role, Wanted
 from services.llm.domain.health import HealthBook
+from services.llm.domain.model import CacheMode, Policy
 from services.runtime.errors import AisleError
 from tests.fakes.llm_models import BASIC, CHEAP, FixedModels
 from tests.fakes.llm_provider import FakeLedger, FakeProvider
@@ -49,6 +52,28 @@ async def test_an_item_that_everybody_refused_at_the_door_was_begun_by_nobody() 
     with pytest.raises(AisleError) as caught:
         await over(first, second, FakeLedger())(ITEM)
     assert nobody_began(caught.value)
+
+
+async def test_a_call_that_somebody_waits_for_does_not_hang_on_an_item_of_the_same_question() -> None:
+    policy = {"default": Policy(cache=CacheMode.EXACT)}
+    models, ledger = FixedModels(CHEAP, BASIC), FakeLedger()
+    models.table = replace(models.table, policies=policy)
+    first, second, flights = FakeProvider(Scenario.SILENT, timeout=0.05), FakeProvider(), Flights()
+    around = surroundings(models, {"openai": first, "local": second}, HealthBook(), ledger, lambda: 0.0)
+    complete = CompleteText(GenerateText(around, FakeAnswerCache(), flights))
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(flights.run())
+        await asyncio.sleep(0)
+        item = asyncio.ensure_future(complete(ITEM))
+        await asyncio.sleep(0)
+        answer = await complete(replace(ITEM, batch=False, priority=Priority.INTERACTIVE, record_id=""))
+        assert answer.started.model is BASIC
+        with pytest.raises(AisleError):
+            await item
+        again = await complete(ITEM)
+        assert again.finished.cost_micros == 0
+        running.cancel()
+    assert (ledger.records[-1].record_id, ledger.records[-1].batch) == ("item-1", True)
 
 
 async def test_others_are_sent_to_the_next_model_as_ever() -> None:
