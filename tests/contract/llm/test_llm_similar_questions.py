@@ -3,13 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from local import milvus
+from local.settings import LocalSettings
+from services.llm.adapters import milvus_similar_questions
 from services.llm.adapters.milvus_similar_questions import MilvusSimilarQuestions
 from services.llm.application.ports import SimilarQuestions
 from services.llm.domain.answer_cache import Question
+from tests.conftest import ServerThread, free_port
 from tests.fakes.llm_similar_questions import FakeSimilarQuestions
 
 ASKED = Question("e1", "scope", "Do you ship to Spain?", 60.0, ("articles/shipping",), "tenants/shop")
@@ -128,3 +133,24 @@ async def test_without_milvus_nothing_is_near_nothing_fails_and_nobody_waits() -
     job.cancel()
     await asyncio.gather(job, return_exceptions=True)
     await known.close()
+
+
+@pytest.mark.servers
+async def test_milvus_that_comes_back_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(milvus_similar_questions, "_PAUSE_SECONDS", 0.2)
+    port = free_port()
+    process = milvus.process(tmp_path / "milvus", port, LocalSettings.load().servers_venv)
+    first = ServerThread(process, tmp_path)
+    await asyncio.to_thread(first.start)
+    async for known in running(f"http://127.0.0.1:{port}", "q"):
+        await known.remember(ASKED, TO_SPAIN)
+        assert await near(known, ASKED) == ["e1"]
+        await asyncio.to_thread(first.stop)
+        assert await near(known, ASKED) == []
+        assert not known.opened.is_set()
+        again = ServerThread(process, tmp_path)
+        await asyncio.to_thread(again.start)
+        async with asyncio.timeout(60):
+            await known.opened.wait()
+        assert await near(known, ASKED) == ["e1"]
+        await asyncio.to_thread(again.stop)

@@ -37,12 +37,15 @@ async def llm(**given: Any) -> AsyncIterator[LlmServiceStub]:
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         jobs = [asyncio.ensure_future(job()) for job in service.background]
-        async with MeshChannel("chat", "llm", f"127.0.0.1:{port}") as channel:
-            yield LlmServiceStub(channel)
-        for job in jobs:
-            job.cancel()
-        await asyncio.gather(*jobs, return_exceptions=True)
-        await server.stop(None)
+        try:
+            async with MeshChannel("chat", "llm", f"127.0.0.1:{port}") as channel:
+                yield LlmServiceStub(channel)
+        finally:
+            # A test that fails leaves nothing running that the end of the others would wait for.
+            for job in jobs:
+                job.cancel()
+            await asyncio.gather(*jobs, return_exceptions=True)
+            await server.stop(None)
 
 
 @pytest.fixture
