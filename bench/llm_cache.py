@@ -193,7 +193,7 @@ def shop_rows(embed: Callable[[list[str]], Floats]) -> Iterator[Row]:
     yield counted(name, "guard", decisions(shipped, held_out, own), shipped.threshold)
     yield from static_rows(name, held_out, own)
     yield from as_they_come("shop, as they come", own, judges)
-    for file in ("swaps.txt", "swaps-later.txt"):
+    for file in ("swaps.txt", "swaps-later.txt", "swaps-fresh.txt"):
         yield from swap_rows(f"shop, {file}", swaps(file), shipped, embed)
 
 
