@@ -70,7 +70,11 @@ def test_ways_of_asking_the_same_are_not_forbidden(one: str, other: str) -> None
     assert forbidden(one, other) is Veto.NONE
 
 
-@pytest.mark.parametrize("pair", [*swaps(), *swaps("swaps-later.txt"), *swaps("swaps-fresh.txt")], ids=lambda pair: f"{pair.one} / {pair.other}")
+@pytest.mark.parametrize(
+    "pair",
+    [*swaps(), *swaps("swaps-later.txt"), *swaps("swaps-fresh.txt")],
+    ids=lambda pair: f"{pair.one} / {pair.other}",
+)
 def test_what_is_swapped_is_seen(pair: Swap) -> None:
     assert forbidden(pair.one, pair.other) is not Veto.NONE
 
