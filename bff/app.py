@@ -19,6 +19,7 @@ from bff.auth.tokens import AccessTokens
 from bff.catalog import routes as catalog
 from bff.chat import routes as chat
 from bff.edge import Edge
+from bff.gateway import routes as gateway
 from bff.insights import routes as insights
 from bff.presentation import Shopfront
 from bff.recommendations import routes as recommendations
@@ -63,7 +64,7 @@ def create_api() -> FastAPI:
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     for router in (auth.router, catalog.router, chat.router, chat.sockets, recommendations.router):
         app.include_router(router)
-    for router in (insights.router, insights.reports, media.router, readiness.router):
+    for router in (insights.router, insights.reports, gateway.router, media.router, readiness.router):
         app.include_router(router)
     app.add_exception_handler(AisleError, errors.on_domain_error)
     app.add_exception_handler(RequestValidationError, errors.on_validation_error)

@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 
 from aisle.analytics.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 from aisle.chat.v1.chat_service_pb2_grpc import ChatServiceStub
+from aisle.llm.v1.llm_admin_service_pb2_grpc import LlmAdminServiceStub
 from aisle.llm.v1.llm_service_pb2_grpc import LlmServiceStub
 from aisle.product.v1.product_service_pb2_grpc import ProductServiceStub
 from aisle.recommendation.v1.recommendation_service_pb2_grpc import RecommendationServiceStub
@@ -25,6 +26,7 @@ class Upstreams:
 
     product: ProductServiceStub
     llm: LlmServiceStub
+    llm_admin: LlmAdminServiceStub
     chat: ChatServiceStub
     recommendation: RecommendationServiceStub
     analytics: AnalyticsServiceStub
@@ -42,6 +44,7 @@ async def connect(egress_address: str, max_message_bytes: int = 16 << 20) -> Asy
         yield Upstreams(
             product=ProductServiceStub(channels["product"]),
             llm=LlmServiceStub(channels["llm"]),
+            llm_admin=LlmAdminServiceStub(channels["llm"]),
             chat=ChatServiceStub(channels["chat"]),
             recommendation=RecommendationServiceStub(channels["recommendation"]),
             analytics=AnalyticsServiceStub(channels["analytics"]),

@@ -440,6 +440,134 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/gateway/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Usage
+         * @description Return what calls to models came to: cost, tokens, cache hits, times, and failed calls apart.
+         */
+        get: operations["get_usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateway/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Api Keys
+         * @description List keys, newest first, revoked ones included.
+         */
+        get: operations["list_api_keys"];
+        put?: never;
+        /**
+         * Create Api Key
+         * @description Make a key. Its secret is in this answer and nowhere else.
+         */
+        post: operations["create_api_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateway/keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke Api Key
+         * @description Revoke a key for good: within three seconds nobody accepts it.
+         */
+        delete: operations["revoke_api_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateway/budgets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Budgets
+         * @description List the budgets that hold, with how far they are spent.
+         */
+        get: operations["list_budgets"];
+        /**
+         * Set Budget
+         * @description Set the budget of a subject and a window.
+         */
+        put: operations["set_budget"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateway/budgets/{budget_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete Budget
+         * @description Remove a budget that was set here; the capability table's, if it has one, holds again.
+         */
+        delete: operations["delete_budget"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateway/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Changes
+         * @description List who changed what, newest first.
+         */
+        get: operations["list_changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -514,6 +642,49 @@ export interface components {
             message: components["schemas"]["Message"];
         };
         /**
+         * ApiKey
+         * @description A key, without its secret.
+         */
+        ApiKey: {
+            /** Id */
+            id: string;
+            /** Display Name */
+            display_name: string;
+            /** Tenant */
+            tenant: string;
+            /**
+             * Hint
+             * @description The last characters of the secret.
+             */
+            hint: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "active" | "expired" | "revoked";
+            /** Creator */
+            creator: string;
+            /**
+             * Create Time
+             * Format: date-time
+             */
+            create_time: string;
+            /** Expire Time */
+            expire_time?: string | null;
+            /** Revoke Time */
+            revoke_time?: string | null;
+        };
+        /**
+         * ApiKeys
+         * @description A page of keys, newest first.
+         */
+        ApiKeys: {
+            /** Keys */
+            keys: components["schemas"]["ApiKey"][];
+            /** Next Page Token */
+            next_page_token: string;
+        };
+        /**
          * Article
          * @description A help article.
          */
@@ -577,6 +748,50 @@ export interface components {
             review_id: string;
         };
         /**
+         * Budget
+         * @description A budget that holds.
+         */
+        Budget: {
+            /** Id */
+            id: string;
+            /**
+             * Subject Kind
+             * @enum {string}
+             */
+            subject_kind: "tenant" | "use_case" | "user" | "api_key";
+            /** Subject */
+            subject: string;
+            /**
+             * Window
+             * @enum {string}
+             */
+            window: "minute" | "month";
+            /** Tokens */
+            tokens?: number | null;
+            /** Micros */
+            micros?: number | null;
+            /**
+             * Origin
+             * @enum {string}
+             */
+            origin: "file" | "set";
+            spending?: components["schemas"]["Spending"] | null;
+            /** Updater */
+            updater: string;
+            /** Update Time */
+            update_time?: string | null;
+        };
+        /**
+         * Budgets
+         * @description The budgets, by subject and window.
+         */
+        Budgets: {
+            /** Budgets */
+            budgets: components["schemas"]["Budget"][];
+            /** Degraded */
+            degraded: string[];
+        };
+        /**
          * Categories
          * @description The departments.
          */
@@ -614,6 +829,35 @@ export interface components {
             title: string;
             /** Tint */
             tint: string;
+        };
+        /**
+         * Change
+         * @description What somebody changed.
+         */
+        Change: {
+            /** Actor */
+            actor: string;
+            /** Action */
+            action: string;
+            /** Resource */
+            resource: string;
+            /** Detail */
+            detail: string;
+            /**
+             * Create Time
+             * Format: date-time
+             */
+            create_time: string;
+        };
+        /**
+         * Changes
+         * @description A page of changes, newest first.
+         */
+        Changes: {
+            /** Changes */
+            changes: components["schemas"]["Change"][];
+            /** Next Page Token */
+            next_page_token: string;
         };
         /**
          * ChatSession
@@ -813,6 +1057,16 @@ export interface components {
             count: number;
         };
         /**
+         * Failure
+         * @description How many calls ended in one way that is not good.
+         */
+        Failure: {
+            /** Outcome */
+            outcome: string;
+            /** Count */
+            count: number;
+        };
+        /**
          * Figures
          * @description What happened in an interval.
          */
@@ -921,6 +1175,15 @@ export interface components {
             reason: string;
         };
         /**
+         * MadeApiKey
+         * @description A new key and its secret, which is shown this once.
+         */
+        MadeApiKey: {
+            key: components["schemas"]["ApiKey"];
+            /** Secret */
+            secret: string;
+        };
+        /**
          * Mesh
          * @description The services behind Envoy.
          */
@@ -1020,6 +1283,43 @@ export interface components {
              * @description Hundredths of the currency's unit.
              */
             minor: number;
+        };
+        /**
+         * NewApiKey
+         * @description A key to make.
+         */
+        NewApiKey: {
+            /** Display Name */
+            display_name: string;
+            /**
+             * Tenant
+             * @default
+             */
+            tenant?: string;
+            /** Expire Time */
+            expire_time?: string | null;
+        };
+        /**
+         * NewBudget
+         * @description A budget to set, in place of the one of the same subject and window.
+         */
+        NewBudget: {
+            /**
+             * Subject Kind
+             * @enum {string}
+             */
+            subject_kind: "tenant" | "use_case" | "user" | "api_key";
+            /** Subject */
+            subject: string;
+            /**
+             * Window
+             * @enum {string}
+             */
+            window: "minute" | "month";
+            /** Tokens */
+            tokens?: number | null;
+            /** Micros */
+            micros?: number | null;
         };
         /**
          * NewChatSession
@@ -1444,6 +1744,91 @@ export interface components {
             anchor_product_id: string | null;
             /** Items */
             items: components["schemas"]["Item"][];
+        };
+        /**
+         * Spending
+         * @description How far a budget is spent; reserved is what calls on their way may take.
+         */
+        Spending: {
+            /** Used Tokens */
+            used_tokens: number;
+            /** Used Micros */
+            used_micros: number;
+            /** Reserved Tokens */
+            reserved_tokens: number;
+            /** Reserved Micros */
+            reserved_micros: number;
+            /**
+             * Reset Time
+             * Format: date-time
+             */
+            reset_time: string;
+        };
+        /**
+         * Usage
+         * @description Figures of a group. Times are of calls that ended well: a call that failed must not look like a fast one.
+         */
+        Usage: {
+            /** Key */
+            key: string;
+            /** Calls */
+            calls: number;
+            /** Ok Calls */
+            ok_calls: number;
+            /** Failed Calls */
+            failed_calls: number;
+            /** Failures */
+            failures: components["schemas"]["Failure"][];
+            /**
+             * Left Calls
+             * @description The caller hung up.
+             */
+            left_calls: number;
+            /** Exact Hits */
+            exact_hits: number;
+            /** Similar Hits */
+            similar_hits: number;
+            /** Shared Hits */
+            shared_hits: number;
+            /** Cache Misses */
+            cache_misses: number;
+            /** Input Tokens */
+            input_tokens: number;
+            /** Output Tokens */
+            output_tokens: number;
+            /** Cost Micros */
+            cost_micros: number;
+            /** Saved Micros */
+            saved_micros: number;
+            /** First Token P50 Seconds */
+            first_token_p50_seconds: number;
+            /** First Token P95 Seconds */
+            first_token_p95_seconds: number;
+            /** Latency P50 Seconds */
+            latency_p50_seconds: number;
+            /** Latency P95 Seconds */
+            latency_p95_seconds: number;
+        };
+        /**
+         * UsageReport
+         * @description Usage by group, the dearest first (days: the oldest first), and of all together.
+         */
+        UsageReport: {
+            /** Rows */
+            rows: components["schemas"]["Usage"][];
+            total: components["schemas"]["Usage"];
+            /**
+             * Start Time
+             * Format: date-time
+             */
+            start_time: string;
+            /**
+             * End Time
+             * Format: date-time
+             */
+            end_time: string;
+            /** Truncated */
+            truncated: boolean;
         };
         /**
          * User
@@ -3214,6 +3599,565 @@ export interface operations {
             };
             /** @description There is nothing here */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field has a value it cannot have */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Part of the shop is away for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_usage: {
+        parameters: {
+            query?: {
+                days?: number;
+                by?: "model" | "provider" | "use_case" | "user" | "tenant" | "api_key" | "prompt_version" | "day";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageReport"];
+                };
+            };
+            /** @description Sign in to do this */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This is not for you */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field has a value it cannot have */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Part of the shop is away for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_api_keys: {
+        parameters: {
+            query?: {
+                /** @description 0 means the default. */
+                page_size?: number;
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeys"];
+                };
+            };
+            /** @description Sign in to do this */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This is not for you */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field has a value it cannot have */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Part of the shop is away for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_api_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewApiKey"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeApiKey"];
+                };
+            };
+            /** @description Sign in to do this */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This is not for you */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field has a value it cannot have */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Part of the shop is away for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_api_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKey"];
+                };
+            };
+            /** @description Sign in to do this */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This is not for you */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field has a value it cannot have */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Part of the shop is away for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_budgets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Budgets"];
+                };
+            };
+            /** @description Sign in to do this */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This is not for you */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field has a value it cannot have */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Part of the shop is away for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_budget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBudget"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Budget"];
+                };
+            };
+            /** @description Sign in to do this */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This is not for you */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field has a value it cannot have */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Part of the shop is away for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_budget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                budget_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to do this */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This is not for you */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field has a value it cannot have */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Part of the shop is away for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_changes: {
+        parameters: {
+            query?: {
+                /** @description 0 means the default. */
+                page_size?: number;
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changes"];
+                };
+            };
+            /** @description Sign in to do this */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This is not for you */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,0 +1,1 @@
+"""The admin's side of the gateway of language models: usage, keys and budgets."""
