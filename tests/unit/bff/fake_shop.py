@@ -14,9 +14,12 @@ from grpc_health.v1._async import HealthServicer
 
 from aisle.analytics.v1 import analytics_service_pb2 as analytics
 from aisle.analytics.v1 import analytics_service_pb2_grpc as analytics_grpc
+from aisle.analytics.v1 import usage_pb2
 from aisle.chat.v1 import chat_service_pb2 as chat
 from aisle.chat.v1 import chat_service_pb2_grpc as chat_grpc
 from aisle.chat.v1 import conversation_pb2
+from aisle.llm.v1 import llm_admin_service_pb2 as llm_admin
+from aisle.llm.v1 import llm_admin_service_pb2_grpc as llm_admin_grpc
 from aisle.llm.v1 import llm_service_pb2 as llm
 from aisle.llm.v1 import llm_service_pb2_grpc as llm_grpc
 from aisle.llm.v1 import model_pb2
@@ -303,6 +306,60 @@ class Llm(llm_grpc.LlmServiceServicer):
         return llm.ListModelsResponse(models=[text, vectors])
 
 
+class LlmAdmin(llm_admin_grpc.LlmAdminServiceServicer):
+    """Keys and budgets in memory, as the service keeps them."""
+
+    def __init__(self, shop: FakeShop) -> None:
+        self.shop = shop
+        self.keys: dict[str, Any] = {}
+        self.budgets: dict[str, Any] = {}
+        self.changes: list[Any] = []
+
+    async def CreateApiKey(self, request: Any, context: Any) -> Any:
+        self.shop.note("CreateApiKey", request)
+        key = llm_admin.ApiKey()
+        key.CopyFrom(request.api_key)
+        key.MergeFrom(
+            llm_admin.ApiKey(
+                name=f"apiKeys/k{len(self.keys)}",
+                hint="abcd",
+                state=llm_admin.API_KEY_STATE_ACTIVE,
+                create_time=CREATED,
+            )
+        )
+        self.keys[key.name] = key
+        self.changes.append(llm_admin.AuditEntry(action="CreateApiKey", resource=key.name, create_time=CREATED))
+        return llm_admin.CreateApiKeyResponse(api_key=key, secret="sk-aisle-secret")
+
+    async def ListApiKeys(self, request: Any, context: Any) -> Any:
+        return llm_admin.ListApiKeysResponse(api_keys=self.keys.values(), next_page_token="2")
+
+    async def RevokeApiKey(self, request: Any, context: Any) -> Any:
+        if request.name not in self.keys:
+            raise NotFound("API_KEY_NOT_FOUND", "There is no {name}.", name=request.name)
+        self.keys[request.name].state = llm_admin.API_KEY_STATE_REVOKED
+        return self.keys[request.name]
+
+    async def SetBudget(self, request: Any, context: Any) -> Any:
+        self.shop.note("SetBudget", request)
+        spending = llm_admin.BudgetSpending(used_tokens=5, reset_time=CREATED)
+        own = llm_admin.Budget(name="budgets/b1", origin=llm_admin.BUDGET_ORIGIN_SET, spending=spending)
+        own.MergeFrom(request.budget)
+        self.budgets[own.name] = own
+        return own
+
+    async def ListBudgets(self, request: Any, context: Any) -> Any:
+        return llm_admin.ListBudgetsResponse(budgets=self.budgets.values(), degraded=["BUDGET_SPENDING"])
+
+    async def DeleteBudget(self, request: Any, context: Any) -> Any:
+        if self.budgets.pop(request.name, None) is None:
+            raise NotFound("BUDGET_NOT_FOUND", "There is no {name}.", name=request.name)
+        return empty_pb2.Empty()
+
+    async def ListAuditEntries(self, request: Any, context: Any) -> Any:
+        return llm_admin.ListAuditEntriesResponse(audit_entries=self.changes)
+
+
 class Recommendations(recommendation_grpc.RecommendationServiceServicer):
     def __init__(self, shop: FakeShop) -> None:
         self.shop = shop
@@ -325,6 +382,22 @@ class Analytics(analytics_grpc.AnalyticsServiceServicer):
     async def WriteEvents(self, request: Any, context: Any) -> Any:
         self.shop.note("WriteEvents", request)
         return analytics.WriteEventsResponse(accepted_count=len(request.events))
+
+    async def QueryUsage(self, request: Any, context: Any) -> Any:
+        self.shop.note("QueryUsage", request)
+        figures = usage_pb2.UsageFigures(
+            calls=12,
+            ok_calls=9,
+            failed_calls=3,
+            failures=[usage_pb2.UsageFailure(outcome="timed_out", calls=3)],
+            exact_hits=4,
+            cost_micros=1_250_000,
+            first_token_p50_seconds=0.4,
+        )
+        row = usage_pb2.UsageRow(keys=["models/tiny"], figures=figures)
+        return analytics.QueryUsageResponse(
+            rows=[row], total=figures, start_time=request.start_time, end_time=CREATED, truncated=True
+        )
 
     async def QueryReport(self, request: Any, context: Any) -> Any:
         self.shop.note("QueryReport", request)
@@ -359,6 +432,7 @@ async def served(shop: FakeShop) -> AsyncIterator[str]:
     product_grpc.add_ProductServiceServicer_to_server(Products(shop), server)
     chat_grpc.add_ChatServiceServicer_to_server(Chat(shop), server)
     llm_grpc.add_LlmServiceServicer_to_server(Llm(shop), server)
+    llm_admin_grpc.add_LlmAdminServiceServicer_to_server(LlmAdmin(shop), server)
     recommendation_grpc.add_RecommendationServiceServicer_to_server(Recommendations(shop), server)
     analytics_grpc.add_AnalyticsServiceServicer_to_server(Analytics(shop), server)
     health = HealthServicer()
