@@ -11,16 +11,32 @@ import random
 import socket
 import tempfile
 import time
+import uuid
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, aclosing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from local import postgres
-from services.llm.domain.batch import ItemState
+from services.llm.adapters.openai_provider import OpenAIProvider
+from services.llm.adapters.postgres_batches import PostgresBatchBook
+from services.llm.application.complete_text import CompleteText
+from services.llm.application.generate_text import GenerateText
+from services.llm.application.give_up_items import GiveUpItems
+from services.llm.application.run_batches import Limits, RunBatches
+from services.llm.domain.batch import Batch, ItemState
+from services.llm.domain.generation import Message, Prompt, Role, Wanted
+from services.llm.domain.health import HealthBook
+from services.llm.domain.latency import LatencyBook
+from services.llm.servicer.batches import ProtoItems
+from services.runtime import sql
 from tests.conftest import free_port, run_server
 from tests.fakes.llm_limited_server import limited_server
-from tests.integration.llm.batch_worker import COST, Killing, by_outcome, ledger_rows
+from tests.fakes.llm_models import CHEAP
+from tests.fakes.llm_provider import FakeLedger
+from tests.fakes.llm_surroundings import FakeAnswerCache, surroundings
+from tests.integration.llm.batch_worker import COST, MODELS, Killing, by_outcome, ledger_rows, submitted
 from tests.integration.llm.redis_process import RedisProcess
 
 PASSWORD = "only-for-the-bench"
@@ -122,6 +138,53 @@ async def budget(url: str, items: int, affordable: int, every: float) -> bool:
     return sent <= affordable and max(server.served.values()) == 1
 
 
+async def beside(url: str, items: int, hears: bool | None) -> None:
+    """Measure calls that somebody waits for beside a batch on a machine that both share; alone when `hears` is None.
+
+    A worker that does not hear how long they take makes no room.
+    """
+    latency, ledger, clock = LatencyBook(), FakeLedger(), time.monotonic
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(limited_server(None, 0.05))
+        server.sharing = 0.01
+        provider = await stack.enter_async_context(OpenAIProvider("k", server.url, 30.0))
+        around = surroundings(MODELS, {"openai": provider}, HealthBook(), ledger, clock, latency=latency)
+        generate = GenerateText(around, FakeAnswerCache())
+        book = PostgresBatchBook(await stack.enter_async_context(sql.connect(url, service="llm")))
+        codec, heard = ProtoItems(), latency if hears else LatencyBook()
+        give_up, complete = GiveUpItems(book, codec, ledger, MODELS), CompleteText(generate)
+        worker = RunBatches(book, complete, codec, give_up, MODELS, heard, clock, str(uuid.uuid4()), Limits(32))
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(worker.serve())
+            await _waited(generate, 20)
+            if hears is not None:
+                await submitted(book, items, Batch(str(uuid.uuid4()), "Beside", datetime.now(UTC), model=CHEAP.name))
+                await asyncio.sleep(5.0)
+            ended = len(ledger.records)
+            began = clock()
+            waits = sorted(await _waited(generate, 100))
+            rate = (len(ledger.records) - ended - len(waits)) / (clock() - began)
+            worker.not_serving()
+            await worker.stop(5.0)
+            running.cancel()
+    name = "alone" if hears is None else "beside a batch that makes room" if hears else "beside one that makes none"
+    print(f"| {name} | {waits[50] * 1000:.0f} / {waits[94] * 1000:.0f} | {rate:.0f} |")
+
+
+async def _waited(generate: GenerateText, calls: int) -> list[float]:
+    """Return the seconds that so many calls took, one after the other."""
+    waits = []
+    for number in range(calls):
+        began = time.monotonic()
+        wanted = Wanted(Prompt([Message(Role.USER, f"interactive {number}")]))
+        async with aclosing(generate(wanted)) as events:
+            async for _ in events:
+                pass
+        waits.append(time.monotonic() - began)
+        await asyncio.sleep(0.05)
+    return waits
+
+
 def main() -> None:
     """Run everything and exit with 1 when something did not hold."""
     arguments = argparse.ArgumentParser(description=__doc__)
@@ -139,6 +202,9 @@ def main() -> None:
         held.append(asyncio.run(limit(url, given.items, given.limit)))
         print("\nA budget\n\n| | |\n|---|---|")
         held.append(asyncio.run(budget(url, given.items // 4, given.items // 10, given.every / 3)))
+        print("\nWho waits\n\n| | p50 / p95, ms | items a second |\n|---|--:|--:|")
+        for hears in (None, False, True):
+            asyncio.run(beside(url, given.items, hears))
     raise SystemExit(0 if all(held) else 1)
 
 

@@ -213,7 +213,9 @@ class RunBatches:
         ]
         for name, lane in self._lanes.items():
             if lane.running and any(self._is_beside(name, model) for model in slow):
-                lane.pace.overloaded(now, _LOOK)
+                lane.pace.make_room(now)
+            else:
+                lane.pace.ease(now)
 
     def _is_beside(self, lane: str, model: Model) -> bool:
         """Return whether a lane may take from what a model has: one named model from all of its provider's."""

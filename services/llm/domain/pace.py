@@ -1,10 +1,11 @@
 """How fast a batch may go: as many calls at once as are taken, and as many a second as the provider allows.
 
-Two brakes, because two things say no. We ourselves say OVERLOADED when too much runs at once: the calls at once are
-halved, and grow by one for every round that goes well. A provider says 429 when too much came in a while: halving would
-leave half of what was paid for unused. So the pace is set a little below what the provider was seen to take, and raised
-slowly until it says no again: between 96 and a little over 100 % of its limit, with a refusal now and then as the price
-of knowing where the limit is. What a provider asks to wait is waited.
+Three brakes, because three things say no. Who waits for an answer and waits too long halves the calls at once, and they
+come back slowly, by time: by success they would be back before anybody noticed. We ourselves say OVERLOADED when too
+much runs at once: the calls at once are halved, and grow by one for every round that goes well. A provider says 429
+when too much came in a while: halving would leave half of what was paid for unused. So the pace is set a little below
+what the provider was seen to take, and raised slowly until it says no again: between 96 and a little over 100 % of its
+limit, with a refusal now and then as the price of knowing where the limit is. What a provider asks to wait is waited.
 """
 
 from collections import deque
@@ -22,6 +23,8 @@ _LEAST_RATE = 0.2
 # What was saved up while nothing was sent: calls that may follow each other at once.
 _BURST_SECONDS = 0.1
 _HALVE_EVERY = 1.0
+# Of the calls at once that were given up for others, so many come back a second, or this share of those there are.
+_BACK, _SHARE_BACK = 1.0, 0.1
 # A wait that is not longer says only "soon" (refusals round up to it): then one call finds out, soon and then later.
 _SOON = 1.0
 _FIRST_WAIT = 0.05
@@ -35,6 +38,9 @@ class Pace:
         """Take how many calls may ever run at once."""
         self._most = float(most_at_once)
         self._window = min(_FIRST_AT_ONCE, self._most)
+        # What others leave of it.
+        self._left = self._most
+        self._gave_at = self._eased_at = float("-inf")
         self._slow_start = True
         self._halved_at = float("-inf")
         # Calls a second; None while no provider has said no.
@@ -51,7 +57,7 @@ class Pace:
     @property
     def at_once(self) -> int:
         """Return how many calls may run at once now."""
-        return int(self._window)
+        return int(min(self._window, self._left))
 
     def rate(self, now: float) -> float | None:
         """Return the calls a second that may be begun now, None without a limit."""
@@ -112,6 +118,19 @@ class Pace:
         if now - self._halved_at >= _HALVE_EVERY:
             self._halved_at = now
             self._window = max(1.0, self._window / 2)
+
+    def make_room(self, now: float) -> None:
+        """Note that others wait too long: half as many at once, and half of that a second later."""
+        self._eased_at = now
+        if now - self._gave_at >= _HALVE_EVERY:
+            self._gave_at = now
+            self._left = max(1.0, min(self._window, self._left) / 2)
+
+    def ease(self, now: float) -> None:
+        """Note that nobody waits too long."""
+        seconds = min(1.0, max(0.0, now - self._eased_at))
+        self._eased_at = now
+        self._left = min(self._most, self._left + seconds * max(_BACK, _SHARE_BACK * self._left))
 
     def throttled(self, now: float, retry_after: float) -> None:
         """Note that the provider takes no more for now. Calls refused while it is waited count once."""

@@ -29,6 +29,24 @@ class TestPace:
             pace.overloaded(float(second), 0.1)
         assert pace.at_once == 1
 
+    def test_room_is_made_for_others_at_once_and_taken_back_slowly(self) -> None:
+        pace = Pace(32)
+        for moment in range(40):
+            pace.succeeded(moment / 100)
+        seen = [pace.at_once]
+        for look in range(8):
+            pace.make_room(1.0 + look / 2)
+            pace.succeeded(1.0 + look / 2)
+            seen.append(pace.at_once)
+        assert seen == [32, 16, 16, 8, 8, 4, 4, 2, 2]
+        for look in range(6):
+            pace.succeeded(5.0 + look / 2)
+            pace.ease(5.0 + look / 2)
+        assert pace.at_once in (4, 5)
+        for look in range(200):
+            pace.ease(8.0 + look / 2)
+        assert pace.at_once == 32
+
     def test_what_a_provider_asks_to_wait_is_waited(self) -> None:
         pace = Pace(8)
         pace.begun(0.0, 1)
