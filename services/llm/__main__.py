@@ -23,7 +23,7 @@ from services.llm.adapters.jsonschema_shapes import JsonschemaShapes
 from services.llm.adapters.local_provider import LocalProvider
 from services.llm.adapters.settings_api_keys import SettingsApiKeys
 from services.llm.adapters.shared_state import Shared, without_redis
-from services.llm.adapters.telemetry_ledger import TelemetryLedger
+from services.llm.adapters.telemetry_ledger import GatewayMetrics, TelemetryLedger
 from services.llm.adapters.yaml_models import PACKAGED, BadModelsFile, YamlModels
 from services.llm.application.admin_ports import BudgetMeter
 from services.llm.application.administer_budgets import DeleteBudget, ListAuditEntries, ListBudgets, SetBudget
@@ -39,6 +39,7 @@ from services.llm.application.give_up_items import GiveUpItems
 from services.llm.application.list_models import ListModels
 from services.llm.application.ports import (
     AnswerCache,
+    CallSpans,
     DifficultyJudge,
     EmbeddingProvider,
     ProbedProvider,
@@ -169,6 +170,19 @@ def similar_answers(
     stack.push_async_callback(known.close)
     similar = SimilarAnswers(answers, known, judge, embed)
     return similar, [similar.run, known.run]
+
+
+async def call_spans(settings: LlmSettings, stack: AsyncExitStack) -> tuple[CallSpans | None, list[serve.Job]]:
+    """Return who traces calls to models, and the job that sends what was traced, where there is a collector."""
+    if not settings.otlp_endpoint:
+        return None, []
+    from services.llm.adapters.attempt_spans import AttemptSpans
+    from services.llm.adapters.otlp_spans import OtlpSpans
+
+    exporter = await stack.enter_async_context(
+        OtlpSpans(settings.otlp_endpoint, {"service.name": settings.service, "service.namespace": "aisle"})
+    )
+    return AttemptSpans(exporter), [exporter]
 
 
 def difficulty_judge(settings: LlmSettings) -> DifficultyJudge | None:
@@ -339,6 +353,7 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> serve.Service:
     shared = await connect_shared(settings, source, administration, stack)
     ledger, deliver = await ledgers(settings, stack)
     health, latency, flights = shared.health, LatencyBook(), Flights()
+    spans, export = await call_spans(settings, stack)
     around = Surroundings(
         models=source,
         providers=made,
@@ -352,6 +367,8 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> serve.Service:
         clock=clock,
         pause=pause,
         admission=Admission(settings.max_calls),
+        spans=spans,
+        refusals=GatewayMetrics(lambda: health.resting(clock())),
     )
     vectors = VectorCache(settings.vector_cache)
     embed = EmbedTexts(source, made, settings.embedding_model, health, ledger, clock, vectors)
@@ -377,6 +394,7 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> serve.Service:
             flights.run,
             WatchLoad(around.admission, clock),
             *kept.background,
+            *export,
             *deliver,
             *remember,
             *shared.background,

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 
 from services.llm.application.ports import (
     Budgets,
+    CallSpans,
     Clock,
     DifficultyJudge,
     ModelSource,
     Redaction,
+    Refusals,
     ShapeChecker,
     TextProvider,
     UsageLedger,
@@ -48,6 +50,9 @@ class Surroundings:
     clock: Clock
     # Waits a random moment before a model is asked once more.
     pause: Callable[[], Awaitable[None]]
+    # Where calls are traced and refusals counted, if anywhere.
+    spans: CallSpans | None = None
+    refusals: Refusals | None = None
     admission: Admission = field(default_factory=lambda: Admission(_PLACES))
 
 

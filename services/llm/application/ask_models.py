@@ -107,6 +107,8 @@ class AskModels:
             table = self._a.models.configured()
             cheaper = [one for one in routing.cheaper(table, run.wanted, route.model) if run.is_new(one)]
         if not cheaper and not run.queue:
+            if self._a.refusals is not None:
+                self._a.refusals.budget_refused(spent.kind, spent.what)
             raise errors.budget_spent(spent.budget, spent.what, spent.retry_after)
         if cheaper:
             run.degrade(BUDGET)

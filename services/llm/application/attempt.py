@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from services.llm.application.ports import CallSpan
 from services.llm.domain.budget import Reservation
 from services.llm.domain.generation import Ended, Priority, Prompt, Wanted
 from services.llm.domain.routing import Route
@@ -29,6 +30,7 @@ class Attempt:
     unpriced: bool = False
     ended: Ended | None = None
     outcome: str = LEFT
+    span: CallSpan | None = None
 
     def usage(self) -> TokenUsage:
         """Return what the provider counted, or an estimate; of an answer without a token nothing is charged."""

@@ -56,6 +56,8 @@ class OpenAttempt:
             reservation=reservation,
             degraded=tuple(run.degraded),
         )
+        if self._a.spans is not None:
+            attempt.span = self._a.spans.attempt("chat", route.model.name)
         contender = self._contender(attempt)
         run.contenders.append(contender)
         return contender
@@ -79,7 +81,10 @@ class OpenAttempt:
         micros = self._cost(attempt, usage)
         self._a.budgets.settle(attempt.reservation, Amount(usage.input_tokens + usage.output_tokens, micros))
         run.spent(usage, micros)
-        self._a.ledger.record(attempt.record(self._a.clock(), usage, micros))
+        record = attempt.record(self._a.clock(), usage, micros)
+        self._a.ledger.record(record)
+        if attempt.span is not None:
+            attempt.span.end(record, attempt.ended)
 
     def _cost(self, attempt: Attempt, usage: TokenUsage) -> int:
         """Return what the call cost. A usage without a price is charged as fresh input, and told."""

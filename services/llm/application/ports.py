@@ -10,6 +10,7 @@ from services.llm.domain.embedding import Embedded, EmbeddingLimits
 from services.llm.domain.generation import (
     Answer,
     CacheOutcome,
+    Ended,
     Priority,
     Prompt,
     ProviderEvent,
@@ -224,6 +225,30 @@ class Redaction(Protocol):
 
     def is_personal(self, prompt: Prompt) -> bool:
         """Return whether a prompt holds personal data, so that its answer is for nobody else."""
+        ...
+
+
+class CallSpan(Protocol):
+    """The trace of one call to a model."""
+
+    def end(self, record: UsageRecord, ended: Ended | None = None) -> None:
+        """Write down what it came to. Only the first time counts; never fails, never waits."""
+        ...
+
+
+class CallSpans(Protocol):
+    """Traces calls to models, below whatever is being answered."""
+
+    def attempt(self, operation: str, model: str) -> CallSpan:
+        """Begin to trace a call."""
+        ...
+
+
+class Refusals(Protocol):
+    """Counts what budgets did not allow."""
+
+    def budget_refused(self, budget: str, what: str) -> None:
+        """Count one; `budget` is the kind of budget, never whose it is, and `what` is "tokens" or "money"."""
         ...
 
 

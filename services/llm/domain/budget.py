@@ -153,4 +153,6 @@ class BudgetSpent(Exception):
         super().__init__(f"{budget}: {what}")
         self.budget = budget
         self.what = what
+        # What kind of budget it is: part of its key, `tenants/{tenant}/{kind}/…`.
+        self.kind = next((part.value for part in Subject if f"/{part.value}/" in budget), "other")
         self.retry_after = retry_after

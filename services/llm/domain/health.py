@@ -153,6 +153,10 @@ class HealthBook:
         probes.failures += 1 if kind is FailureKind.TIMED_OUT else _PROBES_BEFORE_DOWN
         probes.why = kind.value
 
+    def resting(self, now: float) -> list[str]:
+        """Return the names of the models that are not asked at the moment."""
+        return [name for name, calls in self._calls.items() if now < calls.rest_until]
+
     def is_down(self, provider: str) -> bool:
         """Return whether the last probes say that the provider is away."""
         probes = self._probes.get(provider)
