@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +93,9 @@ async def ask(stub: Any, text: str, tenant: str = "tenants/shop") -> tuple[str, 
         tenant=tenant,
     )
     began = time.perf_counter()
-    answer = await stub.CompleteText(pb.CompleteTextRequest(generation=request))
-    return _OUTCOMES[answer.finished.cache_outcome], (time.perf_counter() - began) * 1000
+    async with aclosing(stub.GenerateText(request)) as stream:
+        replies = [reply async for reply in stream]
+    return _OUTCOMES[replies[-1].finished.cache_outcome], (time.perf_counter() - began) * 1000
 
 
 async def opened(stub: Any) -> None:
