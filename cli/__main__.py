@@ -7,7 +7,7 @@ import typer
 # The supervisor starts processes while gRPC is in use; gRPC's fork handlers would only warn about it.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
-from cli import doctor, importing, seeding, serving, stack
+from cli import doctor, gateway, importing, seeding, serving, stack
 
 app = typer.Typer(
     name="aisle",
@@ -20,6 +20,8 @@ app = typer.Typer(
 imports = typer.Typer(help="Bring your own data in.", no_args_is_help=True)
 imports.command("catalog")(importing.catalog)
 app.add_typer(imports, name="import")
+app.add_typer(gateway.keys, name="keys")
+app.add_typer(gateway.budgets, name="budgets")
 app.command("up")(stack.up)
 app.command("down")(stack.down)
 app.command("status")(stack.status)

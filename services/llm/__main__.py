@@ -371,7 +371,7 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> serve.Service:
         refusals=GatewayMetrics(lambda: health.resting(clock())),
     )
     vectors = VectorCache(settings.vector_cache)
-    embed = EmbedTexts(source, made, settings.embedding_model, health, ledger, clock, vectors)
+    embed = EmbedTexts(source, made, settings.embedding_model, health, ledger, clock, vectors, shared.budgets)
     answers, remember = similar_answers(settings, source, shared.cache, embed, stack)
     generate = GenerateText(around, answers, flights)
     complete, listing = CompleteText(generate), ListModels(source, health, clock)

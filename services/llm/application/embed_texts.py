@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from services.llm.application.ports import Clock, EmbeddingProvider, ModelSource, UsageLedger
+from services.llm.application.ports import Budgets, Clock, EmbeddingProvider, ModelSource, UsageLedger
 from services.llm.domain import embedding, errors
+from services.llm.domain.budget import Amount, BudgetSpent, Reservation, Scope
 from services.llm.domain.embedding import QUERY_TEXTS, Embedded, Vector, VectorCache
 from services.llm.domain.errors import FailureKind, PromptRefused, PromptTooLong, ProviderFailed
+from services.llm.domain.generation import SHOP, Priority
 from services.llm.domain.health import HealthBook
 from services.llm.domain.model import AUTO, Kind, Model
 from services.llm.domain.pricing import cost_micros
@@ -30,6 +32,7 @@ class _Work:
     model: Model
     provider: EmbeddingProvider
     query: bool
+    scope: Scope
     vectors: dict[str, Vector] = field(default_factory=dict)
     input_tokens: int = 0
     estimated: bool = False
@@ -47,8 +50,10 @@ class EmbedTexts:
         ledger: UsageLedger,
         clock: Clock,
         cache: VectorCache,
+        budgets: Budgets | None = None,
     ) -> None:
         """Take the models, who runs them by provider name, and the model to use when a caller names none."""
+        self._budgets = budgets
         self._models = models
         self._providers = providers
         self._default_model = default_model
@@ -58,12 +63,16 @@ class EmbedTexts:
         self._cache = cache
         self._lanes = {name: asyncio.Semaphore(one.limits.calls_at_once) for name, one in providers.items()}
 
-    async def __call__(self, texts: Sequence[str], model_name: str = "", batch: bool = False) -> EmbeddedTexts:
-        """Return one vector per text. `batch` says that nobody waits."""
+    async def __call__(
+        self, texts: Sequence[str], model_name: str = "", batch: bool = False, scope: Scope | None = None
+    ) -> EmbeddedTexts:
+        """Return one vector per text. `batch` says that nobody waits; `scope` says whose budgets pay, by default the
+        shop's.
+        """
         model = self._model(model_name)
         prepared = [embedding.prepared(text) for text in texts]
         query = not batch and len(texts) <= QUERY_TEXTS
-        work = _Work(model, self._providers[model.provider], query)
+        work = _Work(model, self._providers[model.provider], query, scope or Scope(SHOP))
         if query:
             remembered = ((text, self._cache.get(model.name, text)) for text in prepared)
             work.vectors = {text: vector for text, vector in remembered if vector is not None}
@@ -91,6 +100,7 @@ class EmbedTexts:
         state = self._health.of(work.model, self._clock())
         if not state.usable:
             raise errors.provider_unavailable([(work.model.name, state.why)], state.retry_after)
+        held = await self._reserved(work, texts)
         started, outcome = self._clock(), "left"
         try:
             await self._all(work, texts)
@@ -109,7 +119,22 @@ class EmbedTexts:
             outcome = "refused"
             raise errors.provider_refused(work.model.name, refused.code) from None
         finally:
-            self._ledger.record(_record(work, outcome, self._clock() - started))
+            record = _record(work, outcome, self._clock() - started)
+            if held is not None and self._budgets is not None:
+                self._budgets.settle(held, Amount(record.usage.input_tokens, record.cost_micros))
+            self._ledger.record(record)
+
+    async def _reserved(self, work: _Work, texts: Sequence[str]) -> Reservation | None:
+        """Set aside what a call may cost; models that cost nothing are nobody's to budget. Raises Exhausted."""
+        usage = TokenUsage(sum(map(estimate_tokens, texts)))
+        micros = cost_micros(work.model.price, usage)
+        if self._budgets is None or not micros:
+            return None
+        priority = Priority.INTERACTIVE if work.query else Priority.BATCH
+        try:
+            return await self._budgets.reserve(work.scope, Amount(usage.input_tokens, micros), priority)
+        except BudgetSpent as spent:
+            raise errors.budget_spent(spent.budget, spent.what, spent.retry_after) from None
 
     async def _all(self, work: _Work, texts: Sequence[str]) -> None:
         """Ask at once for a query, in small calls a few at a time for anything larger."""
@@ -156,4 +181,7 @@ def _record(work: _Work, outcome: str, seconds: float) -> UsageRecord:
         cost_micros=cost_micros(work.model.price, usage),
         seconds=seconds,
         price_date=work.model.price.date,
+        tenant=work.scope.tenant,
+        user=work.scope.user,
+        api_key=work.scope.api_key,
     )

@@ -73,7 +73,8 @@ def question_of(wanted: Wanted, table: str, policy: Policy, personal: bool) -> Q
         and not (last.images or prompt.tools or prompt.response_format.schema)
         and all(message.role is Role.SYSTEM for message in before)
     )
-    exact = _digest([scope, *_message_parts(last)])
+    # With other tags the same request is another one: whoever purges by a tag purges all answers that carry it.
+    exact = _digest([scope, *_message_parts(last), *sorted(set(wanted.cache_tags))])
     text = last.text if similar else ""
     return Question(exact, scope, text, policy.cache_seconds, tuple(wanted.cache_tags), wanted.tenant)
 

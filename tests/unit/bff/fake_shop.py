@@ -332,6 +332,8 @@ class LlmAdmin(llm_admin_grpc.LlmAdminServiceServicer):
         return llm_admin.CreateApiKeyResponse(api_key=key, secret="sk-aisle-secret")
 
     async def ListApiKeys(self, request: Any, context: Any) -> Any:
+        if request.page_token:
+            return llm_admin.ListApiKeysResponse()
         return llm_admin.ListApiKeysResponse(api_keys=self.keys.values(), next_page_token="2")
 
     async def RevokeApiKey(self, request: Any, context: Any) -> Any:
@@ -342,6 +344,8 @@ class LlmAdmin(llm_admin_grpc.LlmAdminServiceServicer):
 
     async def SetBudget(self, request: Any, context: Any) -> Any:
         self.shop.note("SetBudget", request)
+        if not (request.budget.HasField("tokens") or request.budget.HasField("micros")):
+            raise Invalid("PROMPT_INVALID", "budget: limits neither tokens nor money.")
         spending = llm_admin.BudgetSpending(used_tokens=5, reset_time=CREATED)
         own = llm_admin.Budget(name="budgets/b1", origin=llm_admin.BUDGET_ORIGIN_SET, spending=spending)
         own.MergeFrom(request.budget)

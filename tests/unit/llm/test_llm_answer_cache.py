@@ -195,3 +195,14 @@ async def test_purge_by_tag_forgets() -> None:
     await house.events(tagged)
     assert len(house.provider.prompts) == 2
     assert BASIC.price.date == ""
+
+
+def test_answer_is_never_given_for_a_request_with_other_tags() -> None:
+    def digest(*tags: str) -> str:
+        wanted = Wanted(Prompt([Message(Role.USER, "How warm is it?")]), cache_tags=tags)
+        found = question_of(wanted, "t1", POLICY, False)
+        assert found is not None
+        return found.exact
+
+    assert digest("products/teapot") != digest("products/kettle")
+    assert digest("a", "b") == digest("b", "a", "b")

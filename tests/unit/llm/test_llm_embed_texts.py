@@ -9,13 +9,15 @@ import pytest
 from services.llm.application.embed_texts import EmbedTexts
 from services.llm.application.list_models import ListModels
 from services.llm.application.probe_providers import ProbeProviders
+from services.llm.domain.budget import Amount, Scope
 from services.llm.domain.embedding import VectorCache
 from services.llm.domain.errors import FailureKind
 from services.llm.domain.health import HealthBook
-from services.runtime.errors import Invalid, Precondition, Unavailable
+from services.runtime.errors import Exhausted, Invalid, Precondition, Unavailable
 from tests.fakes.llm_models import BASIC, BEST, CHEAP, DEAR, VECTORS, FixedModels
 from tests.fakes.llm_provider import FakeLedger, FakeProvider
 from tests.fakes.llm_scenario import Scenario
+from tests.fakes.llm_surroundings import FakeBudgets
 
 
 class House:
@@ -149,3 +151,48 @@ async def test_probes_notice_that_a_provider_leaves_and_comes_back() -> None:
     probing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await probing
+
+
+def paid(budgets: FakeBudgets, scenario: Scenario = Scenario.ANSWER) -> House:
+    house = House(scenario=scenario)
+    dear = replace(VECTORS, price=CHEAP.price)
+    providers = {"local": house.provider}
+    cache, models = VectorCache(10), FixedModels(dear)
+    house.embed = EmbedTexts(models, providers, dear.name, house.health, house.ledger, lambda: 0.0, cache, budgets)
+    return house
+
+
+async def test_vectors_that_cost_something_are_paid_from_whose_budget_it_is() -> None:
+    budgets = FakeBudgets()
+    house = paid(budgets)
+    await house.embed(["tea " * 4000], scope=Scope("tenants/warehouse", api_key="apiKeys/one"))
+    (record,) = house.ledger.records
+    assert budgets.reserved[0].micros > 0
+    assert budgets.settled == [Amount(7, record.cost_micros)]
+    assert (record.tenant, record.api_key) == ("tenants/warehouse", "apiKeys/one")
+
+
+async def test_vectors_beyond_the_budget_are_refused_and_nobody_is_asked() -> None:
+    house = paid(FakeBudgets(0))
+    with pytest.raises(Exhausted):
+        await house.embed(["tea " * 4000])
+    assert (house.provider.batches, house.ledger.records) == ([], [])
+
+
+async def test_vectors_that_failed_give_back_what_was_set_aside() -> None:
+    budgets = FakeBudgets(10**9)
+    with pytest.raises(Unavailable):
+        await paid(budgets, Scenario.BROKEN).embed(["tea " * 4000])
+    assert budgets.left == 10**9
+
+
+async def test_free_vectors_are_nobodys_to_budget() -> None:
+    budgets = FakeBudgets(0)
+    house = House()
+    models, cache = FixedModels(VECTORS), VectorCache(10)
+    clock = lambda: 0.0  # noqa: E731 - as the other houses have it
+    embed = EmbedTexts(
+        models, {"local": house.provider}, VECTORS.name, house.health, house.ledger, clock, cache, budgets
+    )
+    assert len((await embed(["tea"])).vectors) == 1
+    assert budgets.reserved == []

@@ -17,6 +17,7 @@ from services.llm.application.embed_texts import EmbeddedTexts, EmbedTexts
 from services.llm.application.generate_text import GenerateText
 from services.llm.application.list_models import ListModels
 from services.llm.application.ports import ApiKeys
+from services.llm.domain import budget
 from services.llm.domain.api_key import KeyHolder
 from services.llm.servicer.openai_api import errors, replies
 from services.llm.servicer.openai_api.fields import Bad, Fields
@@ -169,7 +170,7 @@ class OpenAIApi:
         elif path == "/v1/embeddings":
             _only(method, "POST")
             body = await self._body(request)
-            made = await while_there(request.receive, self._embedded(body), _LONGEST_SECONDS)
+            made = await while_there(request.receive, self._embedded(body, holder), _LONGEST_SECONDS)
             await request.answer(200, made)
         elif path == "/v1/models" or path.startswith("/v1/models/"):
             _only(method, "GET")
@@ -199,8 +200,9 @@ class OpenAIApi:
         await while_there(request.receive, told, _LONGEST_SECONDS, stream.keep_warm)
         await stream.say(b"", more=False)
 
-    async def _embedded(self, body: Mapping[str, Any]) -> bytes:
+    async def _embedded(self, body: Mapping[str, Any], holder: KeyHolder) -> bytes:
         fields = Fields(body)
+        scope = budget.Scope(holder.tenant, user=holder.name, api_key=holder.name)
         texts = fields.texts("input", most=2048, longest=100_000, single=True)
         if not texts:
             raise Bad("input", "must have 1 to 2048 texts")
@@ -210,7 +212,7 @@ class OpenAIApi:
         model = "" if named == "auto" else model_name(named)
         made: list[EmbeddedTexts] = []
         for start in range(0, len(texts), _TEXTS_A_CALL):
-            part = await self._do.embed(texts[start : start + _TEXTS_A_CALL], model)
+            part = await self._do.embed(texts[start : start + _TEXTS_A_CALL], model, scope=scope)
             if dimensions not in (None, part.model.dimension):
                 name = replies.last_part(part.model.name)
                 raise Bad("dimensions", f"{name} makes vectors of {part.model.dimension} numbers only")
