@@ -1,5 +1,5 @@
 /** Names for the staff rooms: copy, figures, models and services; the shapes are generated. */
-import type { components } from "@/api/schema";
+import type { components, operations } from "@/api/schema";
 
 type Schemas = components["schemas"];
 
@@ -15,3 +15,16 @@ export type Cell = Report["rows"][number][number];
 export type Model = Schemas["Model"];
 export type Models = Schemas["Models"];
 export type Mesh = Schemas["Mesh"];
+
+export type Usage = Schemas["Usage"];
+export type UsageReport = Schemas["UsageReport"];
+export type UsageBy = NonNullable<NonNullable<operations["get_usage"]["parameters"]["query"]>["by"]>;
+export type ApiKey = Schemas["ApiKey"];
+export type ApiKeys = Schemas["ApiKeys"];
+export type NewApiKey = Schemas["NewApiKey"];
+export type MadeApiKey = Schemas["MadeApiKey"];
+export type Budget = Schemas["Budget"];
+export type Budgets = Schemas["Budgets"];
+export type NewBudget = Schemas["NewBudget"];
+export type Change = Schemas["Change"];
+export type Changes = Schemas["Changes"];

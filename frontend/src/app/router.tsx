@@ -83,6 +83,10 @@ export const router = createBrowserRouter([
         path: "models",
         lazy: async () => ({ Component: (await import("@/app/admin/pages/models-page")).ModelsPage }),
       },
+      {
+        path: "gateway",
+        lazy: async () => ({ Component: (await import("@/app/admin/pages/gateway-page")).GatewayPage }),
+      },
       { path: "*", element: <NotFoundPage /> },
     ],
   },

@@ -18,6 +18,7 @@ export const pages = {
       productId ? `/admin/studio?product=${part(productId)}` : "/admin/studio",
     metrics: () => "/admin/metrics",
     models: () => "/admin/models",
+    gateway: (tab?: string) => (tab ? `/admin/gateway?tab=${part(tab)}` : "/admin/gateway"),
   },
 } as const;
 
@@ -39,6 +40,12 @@ export const endpoints = {
   report: (name: string) => `${V1}/analytics/${part(name)}`,
   models: `${V1}/analytics/models`,
   mesh: `${V1}/analytics/mesh`,
+  gatewayUsage: `${V1}/gateway/usage`,
+  gatewayKeys: `${V1}/gateway/keys`,
+  gatewayKey: (id: string) => `${V1}/gateway/keys/${part(id)}`,
+  gatewayBudgets: `${V1}/gateway/budgets`,
+  gatewayBudget: (id: string) => `${V1}/gateway/budgets/${part(id)}`,
+  gatewayChanges: `${V1}/gateway/changes`,
   chatSession: (id: string) => `${V1}/chat/sessions/${part(id)}`,
   chatSocket: `${V1}/chat/ws`,
   articles: `${V1}/articles`,

@@ -2,9 +2,13 @@ import { describe, expect, it } from "vitest";
 import {
   discountPercent,
   formatMoney,
+  formatMicros,
   formatMoneyShort,
+  formatSeconds,
   labelOf,
+  microsToText,
   minorToText,
+  parseMicros,
   parseMinor,
   tintOf,
 } from "@/lib/format";
@@ -65,4 +69,34 @@ it("lets no foreign text into a style", () => {
   expect(tintOf("sand-12")).toBe("var(--tint-sand-12)");
   expect(tintOf("sand-13")).toBe("var(--tint-sand-1)");
   expect(tintOf("red; background: url(x)")).toBe("var(--tint-sand-1)");
+});
+
+describe("millionths of a dollar", () => {
+  it.each([
+    [0, "$0.00"],
+    [1_250_000, "$1.25"],
+    [420, "$0.00042"],
+    [1_234_567_890, "$1,234.57"],
+  ])("shows %d as %s", (micros, text) => {
+    expect(formatMicros(micros)).toBe(text);
+  });
+
+  it.each([12_500_000, 0, 1, 10_000_000, 1_000_000_000_000, 1_230_400])(
+    "reads back what it writes: %d",
+    (micros) => {
+      expect(parseMicros(microsToText(micros))).toBe(micros);
+    },
+  );
+
+  it.each(["", "free", "-3", "0.0000001", "1e6"])("refuses %j as an amount", (text) => {
+    expect(parseMicros(text)).toBeNull();
+  });
+});
+
+it.each([
+  [0.42, "420 ms"],
+  [1.236, "1.24 s"],
+  [12.34, "12.3 s"],
+])("shows %d seconds as %s", (seconds, text) => {
+  expect(formatSeconds(seconds)).toBe(text);
 });

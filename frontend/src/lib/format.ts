@@ -79,6 +79,49 @@ export function formatDay(iso: string): string {
   );
 }
 
+/** "26 Nov 2026, 14:05", in the reader's own time. */
+export function formatMoment(iso: string): string {
+  return new Intl.DateTimeFormat(terms.locale, {
+    day: "numeric",
+    month: "short",
+    year: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+  }).format(new Date(iso));
+}
+
+const CENT_IN_MICROS = 10_000;
+
+/** Millionths of a dollar as "$1.25"; what is less than a cent keeps two figures, "$0.00042". */
+export function formatMicros(micros: number): string {
+  const isTiny = micros > 0 && micros < CENT_IN_MICROS;
+  return new Intl.NumberFormat(terms.locale, {
+    style: "currency",
+    currency: "USD",
+    currencyDisplay: "narrowSymbol",
+    ...(isTiny ? { maximumSignificantDigits: 2 } : {}),
+  }).format(micros / 1_000_000);
+}
+
+/** "12.50" -> 12500000; null when it is no amount, or finer than a millionth of a dollar. */
+export function parseMicros(text: string): number | null {
+  const cleaned = text.replace(/[\s\u00a0$]/g, "").replace(",", ".");
+  if (!/^\d+(\.\d{1,6})?$/.test(cleaned)) return null;
+  return Math.round(Number(cleaned) * 1_000_000);
+}
+
+/** 12500000 -> "12.50", for an input field; nothing is lost. */
+export function microsToText(micros: number): string {
+  return (micros / 1_000_000).toFixed(6).replace(/(\.\d\d\d*?)0+$/, "$1");
+}
+
+/** "420 ms", "1.24 s", "12.3 s". */
+export function formatSeconds(seconds: number): string {
+  if (seconds < 1) return `${formatNumber(Math.round(seconds * 1000))} ms`;
+  const places = seconds < 10 ? 2 : 1;
+  return `${formatNumber(Number(seconds.toFixed(places)))} s`;
+}
+
 export function plural(count: number, one: string, many: string): string {
   return `${formatNumber(count)} ${count === 1 ? one : many}`;
 }

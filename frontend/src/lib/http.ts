@@ -77,6 +77,10 @@ export async function patch<T>(url: string, body: unknown): Promise<T> {
   return (await client.patch<T>(url, body)).data;
 }
 
+export async function put<T>(url: string, body: unknown): Promise<T> {
+  return (await client.put<T>(url, body)).data;
+}
+
 /** Reaches the shop also when the page is being left. */
 export async function remove(url: string): Promise<void> {
   await client.delete(url, { adapter: "fetch", fetchOptions: { keepalive: true } });

@@ -1,3 +1,4 @@
+import type { ApiKey, Budget, Usage } from "@/api/staff-types";
 import type { Message, Product } from "@/api/types";
 
 /** A product with everything in place; say only what the test is about. */
@@ -35,6 +36,61 @@ export function makeMessage(change: Partial<Message> = {}): Message {
     degraded: [],
     state: "complete",
     create_time: "2026-01-01T00:00:00Z",
+    ...change,
+  };
+}
+
+export function makeUsage(change: Partial<Usage> = {}): Usage {
+  return {
+    key: "",
+    calls: 0,
+    ok_calls: 0,
+    failed_calls: 0,
+    failures: [],
+    left_calls: 0,
+    exact_hits: 0,
+    similar_hits: 0,
+    shared_hits: 0,
+    cache_misses: 0,
+    input_tokens: 0,
+    output_tokens: 0,
+    cost_micros: 0,
+    saved_micros: 0,
+    first_token_p50_seconds: 0,
+    first_token_p95_seconds: 0,
+    latency_p50_seconds: 0,
+    latency_p95_seconds: 0,
+    ...change,
+  };
+}
+
+export function makeApiKey(change: Partial<ApiKey> = {}): ApiKey {
+  return {
+    id: "k1",
+    display_name: "Night job",
+    tenant: "tenants/shop",
+    hint: "abcd",
+    state: "active",
+    creator: "ada",
+    create_time: "2026-11-01T09:00:00Z",
+    expire_time: null,
+    revoke_time: null,
+    ...change,
+  };
+}
+
+export function makeBudget(change: Partial<Budget> = {}): Budget {
+  return {
+    id: "b1",
+    subject_kind: "tenant",
+    subject: "tenants/shop",
+    window: "month",
+    tokens: null,
+    micros: 10_000_000,
+    origin: "set",
+    spending: null,
+    updater: "ada",
+    update_time: "2026-11-01T09:00:00Z",
     ...change,
   };
 }

@@ -14,6 +14,7 @@ const ROOMS = [
   [pages.admin.studio(), "Descriptions"],
   [pages.admin.metrics(), "Metrics"],
   [pages.admin.models(), "Models"],
+  [pages.admin.gateway(), "AI gateway"],
 ] as const;
 
 /** The staff room: only for staff, and the edge checks that again on each call. */
