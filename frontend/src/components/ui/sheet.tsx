@@ -12,13 +12,23 @@ interface SheetProps {
   footer?: ReactNode;
   /** `right` turns into a sheet from below on a phone. */
   side?: "right" | "left";
+  /** Holds what must not be lost to a slip: only its own buttons close it. */
+  isSticky?: boolean;
 }
 
 /**
  * A panel over the page. It is a modal dialog element: the browser keeps the focus inside, closes it on Escape
  * and gives the focus back to what opened it.
  */
-export function Sheet({ open, onClose, title, children, footer, side = "right" }: SheetProps) {
+export function Sheet({
+  open,
+  onClose,
+  title,
+  children,
+  footer,
+  side = "right",
+  isSticky = false,
+}: SheetProps) {
   const dialog = useRef<HTMLDialogElement>(null);
 
   useEffect(() => {
@@ -39,8 +49,11 @@ export function Sheet({ open, onClose, title, children, footer, side = "right" }
         "sm:inset-y-0 sm:h-dvh sm:w-[420px] sm:rounded-none sm:open:animate-sheet-right",
         side === "right" ? "sm:right-0 sm:left-auto" : "sm:right-auto sm:left-0",
       )}
+      onCancel={(event) => {
+        if (isSticky) event.preventDefault();
+      }}
       onClick={(event) => {
-        if (event.target === dialog.current) onClose();
+        if (event.target === dialog.current && !isSticky) onClose();
       }}
       onClose={onClose}
       ref={dialog}

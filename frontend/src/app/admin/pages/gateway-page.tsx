@@ -1,12 +1,16 @@
 import { Link, useSearchParams } from "react-router";
 import type { UsageBy } from "@/api/staff-types";
 import { pages } from "@/config/paths";
+import { KeysPanel } from "@/features/gateway/components/keys-panel";
 import { SPANS, UsagePanel } from "@/features/gateway/components/usage-panel";
 import { GROUPS } from "@/features/gateway/hooks/usage-values";
 import { cx } from "@/lib/class-names";
 import { useDocumentTitle } from "@/lib/use-document-title";
 
-const TABS = [["usage", "Usage"]] as const;
+const TABS = [
+  ["usage", "Usage"],
+  ["keys", "Keys"],
+] as const;
 
 type Tab = (typeof TABS)[number][0];
 
@@ -48,6 +52,8 @@ function Panel({ tab }: { tab: Tab }) {
   switch (tab) {
     case "usage":
       return <UsageTab />;
+    case "keys":
+      return <KeysPanel />;
   }
 }
 
