@@ -88,7 +88,7 @@ describe("millionths of a dollar", () => {
     },
   );
 
-  it.each(["", "free", "-3", "0.0000001", "1e6"])("refuses %j as an amount", (text) => {
+  it.each(["", "free", "-3", "0.0000001", "1e6", "1,000"])("refuses %j as an amount", (text) => {
     expect(parseMicros(text)).toBeNull();
   });
 });

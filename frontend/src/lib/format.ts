@@ -103,11 +103,11 @@ export function formatMicros(micros: number): string {
   }).format(micros / 1_000_000);
 }
 
-/** "12.50" -> 12500000; null when it is no amount, or finer than a millionth of a dollar. */
+/** "12.50" or "12,5" -> 12500000; "1,000" is refused, since it can mean one or a thousand. */
 export function parseMicros(text: string): number | null {
-  const cleaned = text.replace(/[\s\u00a0$]/g, "").replace(",", ".");
-  if (!/^\d+(\.\d{1,6})?$/.test(cleaned)) return null;
-  return Math.round(Number(cleaned) * 1_000_000);
+  const cleaned = text.replace(/[\s\u00a0$]/g, "");
+  if (!/^\d+(\.\d{1,6}|,\d{1,2})?$/.test(cleaned)) return null;
+  return Math.round(Number(cleaned.replace(",", ".")) * 1_000_000);
 }
 
 /** 12500000 -> "12.50", for an input field; nothing is lost. */

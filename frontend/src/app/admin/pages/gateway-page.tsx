@@ -1,6 +1,8 @@
 import { Link, useSearchParams } from "react-router";
 import type { UsageBy } from "@/api/staff-types";
 import { pages } from "@/config/paths";
+import { BudgetsPanel } from "@/features/gateway/components/budgets-panel";
+import { ChangesPanel } from "@/features/gateway/components/changes-panel";
 import { KeysPanel } from "@/features/gateway/components/keys-panel";
 import { SPANS, UsagePanel } from "@/features/gateway/components/usage-panel";
 import { GROUPS } from "@/features/gateway/hooks/usage-values";
@@ -10,6 +12,8 @@ import { useDocumentTitle } from "@/lib/use-document-title";
 const TABS = [
   ["usage", "Usage"],
   ["keys", "Keys"],
+  ["budgets", "Budgets"],
+  ["changes", "Changes"],
 ] as const;
 
 type Tab = (typeof TABS)[number][0];
@@ -54,6 +58,10 @@ function Panel({ tab }: { tab: Tab }) {
       return <UsageTab />;
     case "keys":
       return <KeysPanel />;
+    case "budgets":
+      return <BudgetsPanel />;
+    case "changes":
+      return <ChangesPanel />;
   }
 }
 
