@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import redis.asyncio as redis
+from pymilvus import AsyncMilvusClient
 
 from aisle.recommendation.v1.recommendation_service_pb2_grpc import add_RecommendationServiceServicer_to_server
 from services.recommendation.adapters import migrations
@@ -21,8 +22,8 @@ from services.recommendation.application.learn_interactions import LearnInteract
 from services.recommendation.application.recommend_products import RecommendProducts
 from services.recommendation.servicer import RecommendationServicer, interaction_of
 from services.recommendation.settings import RecommendationSettings
-from services.runtime import milvus, serve, sql
-from services.runtime.channel import MeshChannel
+from services.runtime import serve, sql
+from services.runtime.channel import UNPINGED, MeshChannel
 from services.runtime.errors import Unavailable
 
 log = logging.getLogger("aisle.recommendation")
@@ -40,7 +41,7 @@ def main() -> None:
         await sql.migrate(database, "recommendation", Path(migrations.__path__[0]))
         client = redis.Redis.from_url(settings.redis_url.get_secret_value(), health_check_interval=10)
         stack.push_async_callback(client.aclose)
-        vectors = milvus.connect(settings.milvus_uri)
+        vectors = AsyncMilvusClient(uri=settings.milvus_uri, grpc_options=dict(UNPINGED))
         stack.push_async_callback(vectors.close)
         product, llm = [
             await stack.enter_async_context(MeshChannel("recommendation", name, settings.egress_address))

@@ -18,6 +18,11 @@ from services.runtime.interceptors import Caller, current_call
 from services.runtime.policy import Policy, policy_of
 from services.runtime.status import from_rpc_error
 
+# For clients of servers that are not ours, such as Milvus. Their library pings an idle connection every 10 seconds; a
+# gRPC server with the default settings takes that for an attack after half a minute and hangs up (ENHANCE_YOUR_CALM,
+# "too_many_pings"), just when the next call is sent. Calls have timeouts, so a dead connection is found all the same.
+UNPINGED = {"grpc.keepalive_time_ms": 60_000, "grpc.keepalive_permit_without_calls": 0}
+
 _OPTIONS = (
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 5_000),

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -11,13 +12,16 @@ import grpc
 from pymilvus import AsyncMilvusClient, DataType, Function, FunctionType, MilvusException
 
 from services.chat.domain.retrieval import Stored, Vector
-from services.runtime import milvus
+from services.runtime.channel import UNPINGED
 from services.runtime.errors import Unavailable
 
 _READ_TIMEOUT = 2.0
 _WRITE_TIMEOUT = 15.0
 _NO_COLLECTION = 100
 _COUNT = "count(*)"
+
+# The client logs every failure with a traceback; ours say what matters.
+logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
 
 
 class MilvusPassages:
@@ -125,7 +129,7 @@ class MilvusPassages:
 
     def _connected(self) -> AsyncMilvusClient:
         if self._client is None:
-            self._client = milvus.connect(self._uri)
+            self._client = AsyncMilvusClient(uri=self._uri, grpc_options=dict(UNPINGED))
         return self._client
 
     @asynccontextmanager

@@ -17,9 +17,11 @@ import grpc
 from pymilvus import AsyncMilvusClient, DataType, MilvusException
 
 from services.llm.domain.answer_cache import KnownQuestion, Question
-from services.runtime import milvus
+from services.runtime.channel import UNPINGED
 
 log = logging.getLogger("aisle.llm.cache")
+# The client logs every failure with a traceback; ours say what matters.
+logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
 
 _SEARCH_SECONDS = 0.5
 _WRITE_SECONDS = 5.0
@@ -132,7 +134,7 @@ class MilvusSimilarQuestions:
         try:
             async with asyncio.timeout(seconds):
                 if self._client is None:
-                    self._client = milvus.connect(self._uri)
+                    self._client = AsyncMilvusClient(uri=self._uri, grpc_options=dict(UNPINGED))
                 yield self._client
         except _AWAY as away:
             self.opened.clear()

@@ -17,7 +17,7 @@ from pymilvus import AsyncMilvusClient, DataType, Function, FunctionType, Milvus
 from services.product.application.ports import IndexEntry, Vector
 from services.product.domain.errors import search_index_away
 from services.product.domain.product_filter import ProductFilter
-from services.runtime import milvus
+from services.runtime.channel import UNPINGED
 
 log = logging.getLogger("aisle.product")
 T = TypeVar("T")
@@ -36,7 +36,9 @@ class MilvusSearchIndex:
 
     def __init__(self, uri: str, token: str, collection: str, dimension: int, vector_index: str) -> None:
         """Take the server's address and token, the collection's name, and how its vectors are made and indexed."""
-        self._client = milvus.connect(uri, token)
+        # The client logs each failure with a traceback; ours say what matters.
+        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
+        self._client = AsyncMilvusClient(uri=uri, token=token, grpc_options=dict(UNPINGED))
         self._collection = collection
         self._dimension = dimension
         self._vector_index = vector_index

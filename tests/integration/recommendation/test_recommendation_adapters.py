@@ -21,7 +21,6 @@ from services.recommendation.domain.shelf import Placement, Question, Recommende
 from services.recommendation.servicer import interaction_of
 from services.runtime import sql
 from services.runtime.errors import Unavailable
-from services.runtime.milvus import connect
 from tests.fakes.recommendation import FakeAnswerCache, FakeHistory
 
 pytestmark = pytest.mark.servers
@@ -118,7 +117,7 @@ async def test_stream_delivers_acts_and_passes_over_what_says_nothing(client: re
 
 async def test_alike_reads_the_product_services_vectors(milvus_uri: str) -> None:
     name = f"items_{uuid4().hex[:8]}"
-    milvus = connect(milvus_uri)
+    milvus = AsyncMilvusClient(uri=milvus_uri)
     schema = AsyncMilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
     schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=80)
     schema.add_field("meaning", DataType.FLOAT_VECTOR, dim=4)
@@ -142,7 +141,7 @@ async def test_alike_reads_the_product_services_vectors(milvus_uri: str) -> None
 
 
 async def test_milvus_that_is_away_is_unavailable() -> None:
-    milvus = connect("http://127.0.0.1:1")
+    milvus = AsyncMilvusClient(uri="http://127.0.0.1:1")
     with pytest.raises(Unavailable):
         await MilvusSimilarItems(milvus, "items").alike(["products/a"], 3)
     await milvus.close()
