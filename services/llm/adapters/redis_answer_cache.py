@@ -15,6 +15,7 @@ import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from services.llm.adapters.swallowed import leave_if_cancelled
 from services.llm.application.ports import ModelSource
 from services.llm.domain.answer_cache import Question
 from services.llm.domain.generation import Answer, CacheOutcome, Finished, FinishReason, Started, ToolCall
@@ -126,6 +127,7 @@ class RedisAnswerCache:
                     await news.subscribe(_NEWS)
                     while True:
                         message = await news.get_message(ignore_subscribe_messages=False, timeout=10.0)
+                        leave_if_cancelled()
                         self._listening = True
                         if message is not None and message["type"] == "message":
                             self._forget(set(orjson.loads(message["data"])))
@@ -134,6 +136,7 @@ class RedisAnswerCache:
             finally:
                 self._listening = False
                 self._memory.clear()
+            leave_if_cancelled()
             await asyncio.sleep(_RETRY_SECONDS)
 
     def _keep(self, question: Question, answer: Answer) -> None:

@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 
 from services.llm.adapters.budget_desk import RECALLS, Ask, Desk, Message
 from services.llm.adapters.budget_script import REPLY_FIELDS, SCRIPT, key_of, look, refusal
+from services.llm.adapters.swallowed import leave_if_cancelled
 from services.llm.domain.budget import Amount, BudgetSpent, LimitTable, Reservation, Rule, Scope, Spending
 from services.llm.domain.generation import Priority
 from services.llm.domain.lease import Hold, Lease
@@ -206,10 +207,7 @@ class RedisBudgets:
                 async with asyncio.TaskGroup() as group:
                     for desk in due:
                         group.create_task(self._talk(desk))
-            # The client may answer in spite of a cancellation, which must not be lost for that.
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise asyncio.CancelledError
+            leave_if_cancelled()
 
     async def _pulse(self) -> None:
         """Have every desk that holds or owes something looked after."""

@@ -11,6 +11,7 @@ import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from services.llm.adapters.swallowed import leave_if_cancelled
 from services.llm.domain.health import HealthBook, HealthNews
 
 log = logging.getLogger("aisle.llm.health")
@@ -47,9 +48,11 @@ class RedisHealth:
                 while self._waiting:
                     await self._redis.publish(_CHANNEL, self._encoded(self._waiting[0]))
                     self._waiting.popleft()
+                    leave_if_cancelled()
             except _AWAY as away:
                 log.warning("health is not shared", extra={"data": {"reason": type(away).__name__}})
                 self._waiting.clear()
+            leave_if_cancelled()
 
     async def follow(self) -> None:
         """Listen to the others until cancelled."""
@@ -59,10 +62,12 @@ class RedisHealth:
                     await news.subscribe(_CHANNEL)
                     while True:
                         message = await news.get_message(ignore_subscribe_messages=True, timeout=10.0)
+                        leave_if_cancelled()
                         if message is not None:
                             self._hear(message["data"])
             except _AWAY as away:
                 log.warning("health is not shared", extra={"data": {"reason": type(away).__name__}})
+            leave_if_cancelled()
             await asyncio.sleep(_RETRY_SECONDS)
 
     def _hear(self, data: bytes) -> None:
