@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "react";
 import { Navigate, NavLink, Outlet, useLocation, useNavigate } from "react-router";
 import { OfflineBanner } from "@/components/layouts/offline-banner";
 import { ThemeToggle } from "@/components/layouts/theme-toggle";
@@ -29,13 +30,13 @@ export function AdminLayout() {
       <header className="sticky top-0 z-30 border-b border-line bg-paper">
         <div className="mx-auto flex h-14 max-w-[1440px] items-center gap-6 px-4 @3xl:px-8">
           <Wordmark />
-          <Rooms className="hidden gap-5 @3xl:flex @4xl:ml-6 @4xl:gap-6" />
+          <Rooms className="hidden gap-5 @4xl:flex @5xl:ml-6 @5xl:gap-6" />
           <div className="ml-auto flex items-center gap-1">
             <ThemeToggle />
             <SignOut name={user.name} />
           </div>
         </div>
-        <Rooms className="flex gap-6 overflow-x-auto px-4 @3xl:hidden" />
+        <Rooms className="flex gap-6 overflow-x-auto px-4 @3xl:px-8 @4xl:hidden" />
       </header>
       <main className="mx-auto max-w-[1440px] px-4 py-6 @3xl:px-8" id="content">
         <Outlet />
@@ -45,8 +46,15 @@ export function AdminLayout() {
 }
 
 function Rooms({ className }: { className: string }) {
+  const nav = useRef<HTMLElement>(null);
+  const { pathname } = useLocation();
+  // On a phone the rooms scroll sideways; the one you are in has to be among those you see.
+  useEffect(() => {
+    const here = nav.current?.querySelector<HTMLElement>("[aria-current=page]");
+    if (nav.current && here) nav.current.scrollLeft = here.offsetLeft - nav.current.clientWidth / 2;
+  }, [pathname]);
   return (
-    <nav aria-label="Staff rooms" className={className}>
+    <nav aria-label="Staff rooms" className={className} ref={nav}>
       {ROOMS.map(([to, label]) => (
         <NavLink
           className={({ isActive }) =>
@@ -78,7 +86,7 @@ function SignOut({ name }: { name: string }) {
       size="small"
       tone="quiet"
     >
-      <span className="hidden text-muted @4xl:inline">{name}</span>
+      <span className="hidden max-w-40 truncate text-muted @5xl:inline">{name}</span>
       Sign out
     </Button>
   );

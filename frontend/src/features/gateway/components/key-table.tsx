@@ -53,7 +53,7 @@ function KeyRow({ keyOf: key, onRevoke }: { keyOf: ApiKey; onRevoke: (key: ApiKe
         {key.display_name}
       </th>
       <td className="py-3 pr-6 text-muted">{lastPart(key.tenant)}</td>
-      <td className="py-3 pr-6 text-muted">…{key.hint}</td>
+      <td className="py-3 pr-6 whitespace-nowrap text-muted">…{key.hint}</td>
       <td className="py-3 pr-6 whitespace-nowrap">
         <span className="flex items-center gap-2">
           <span aria-hidden="true" className={cx("size-2 rounded-full", dot)} />

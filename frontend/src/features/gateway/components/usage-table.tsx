@@ -5,7 +5,10 @@ import { GROUPS, groupLabel, hitShare, timeText } from "@/features/gateway/hooks
 import { cx } from "@/lib/class-names";
 import { formatCompact, formatMicros, formatNumber, formatPercent } from "@/lib/format";
 
-const HEADS = ["Cost", "Answered", "From cache", "Saved", "Tokens in / out", "First token", "Whole answer"];
+const FIRST = ["Cost", "Answered", "Failed"];
+const REST = ["From cache", "Saved", "Tokens in / out", "First token", "Whole answer"];
+
+const TIMES = REST.slice(-2);
 
 /** A line a group, the dearest first; failed calls have a column of their own and no part in the times. */
 export function UsageTable({ rows, by, keys }: { rows: Usage[]; by: UsageBy; keys: ApiKey[] | undefined }) {
@@ -22,15 +25,12 @@ export function UsageTable({ rows, by, keys }: { rows: Usage[]; by: UsageBy; key
             <th className="sticky left-0 bg-paper py-2 pr-4 text-left font-medium" scope="col">
               {name}
             </th>
-            {HEADS.map((head, index) => (
+            {[...FIRST, ...REST].map((head) => (
               <th className="py-2 pl-6 text-right font-medium" key={head} scope="col">
                 {head}
-                {index > 4 && <span className="block font-normal">half / 95 of 100</span>}
+                {TIMES.includes(head) && <span className="block font-normal">half / 95 of 100</span>}
               </th>
             ))}
-            <th className="py-2 pl-6 text-right font-medium" scope="col">
-              Failed
-            </th>
           </tr>
         </thead>
         <tbody className="figures">
@@ -45,9 +45,7 @@ export function UsageTable({ rows, by, keys }: { rows: Usage[]; by: UsageBy; key
 
 function UsageRow({ row, by, keys }: { row: Usage; by: UsageBy; keys: ApiKey[] | undefined }) {
   const share = hitShare(row);
-  const cells = [
-    formatMicros(row.cost_micros),
-    formatNumber(row.ok_calls),
+  const rest = [
     share === null ? "–" : formatPercent(share, 0),
     formatMicros(row.saved_micros),
     `${formatCompact(row.input_tokens)} / ${formatCompact(row.output_tokens)}`,
@@ -62,18 +60,22 @@ function UsageRow({ row, by, keys }: { row: Usage; by: UsageBy; keys: ApiKey[] |
       >
         {groupLabel(row.key, by, keys)}
       </th>
-      {cells.map((cell, index) => (
-        <td
-          className={cx("py-3 pl-6 text-right whitespace-nowrap", index > 1 && "text-muted")}
-          key={HEADS[index]}
-        >
-          {cell}
-        </td>
-      ))}
-      <td className={cx("py-3 pl-6 text-right", row.failed_calls > 0 ? "text-brick-ink" : "text-muted")}>
+      <td className="py-3 pl-6 text-right">{formatMicros(row.cost_micros)}</td>
+      <td className="py-3 pl-6 text-right">{formatNumber(row.ok_calls)}</td>
+      <td
+        className={cx(
+          "py-3 pl-6 text-right whitespace-nowrap",
+          row.failed_calls > 0 ? "text-brick-ink" : "text-muted",
+        )}
+      >
         {formatNumber(row.failed_calls)}
         {row.failed_calls > 0 && <FailureKinds failures={row.failures} />}
       </td>
+      {rest.map((cell, index) => (
+        <td className="py-3 pl-6 text-right whitespace-nowrap text-muted" key={REST[index]}>
+          {cell}
+        </td>
+      ))}
     </tr>
   );
 }
