@@ -79,3 +79,17 @@ it("asks before it revokes", async () => {
   await waitFor(() => expect(remove).toHaveBeenCalledWith("/api/v1/gateway/keys/k1"));
   await waitFor(() => expect(screen.queryByRole("alertdialog")).not.toBeInTheDocument());
 });
+
+it("comes back with the secret when the sheet was closed while the key was being made", async () => {
+  let answer: (made: unknown) => void = () => undefined;
+  vi.mocked(post).mockReturnValue(new Promise((resolve) => (answer = resolve)));
+  renderInApp(<KeysPanel />);
+  const form = await openForm();
+  fireEvent.change(form.getByLabelText("Name"), { target: { value: "Night job" } });
+  fireEvent.click(form.getByRole("button", { name: "Make the key" }));
+  await waitFor(() => expect(post).toHaveBeenCalled());
+  fireEvent.click(form.getByRole("button", { name: "Close" }));
+  expect(screen.queryByLabelText("Name")).not.toBeInTheDocument();
+  answer({ key: makeApiKey(), secret: SECRET });
+  expect(await screen.findByLabelText("Secret")).toHaveValue(SECRET);
+});

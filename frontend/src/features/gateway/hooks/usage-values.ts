@@ -28,8 +28,8 @@ const PROVIDERS: Record<string, string> = { openai: "OpenAI", bedrock: "Amazon B
 /** "models/small" -> "small". */
 export const lastPart = (name: string): string => name.slice(name.lastIndexOf("/") + 1);
 
-/** "Night job …abcd". */
-export const keyLabel = (key: ApiKey): string => `${key.display_name} …${key.hint}`;
+/** "Night job …abcd"; the joiner keeps the dots and what follows on one line. */
+export const keyLabel = (key: ApiKey): string => `${key.display_name} …\u2060${key.hint}`;
 
 /** What a group is called; keys by their names as far as they are known. */
 export function groupLabel(key: string, by: UsageBy, keys: ApiKey[] = []): string {
