@@ -12,15 +12,21 @@ const STATES: Record<ApiKey["state"], [words: string, dot: string]> = {
 };
 
 const HEADS = ["Name", "Tenant", "Secret", "State", "Made", "Expires"];
+/** Where there is little room these stand below the name. */
+const WIDE = ["Tenant", "Secret"];
 
 export function KeyTable({ keys, onRevoke }: { keys: ApiKey[]; onRevoke: (key: ApiKey) => void }) {
   return (
     <ScrollRegion label="Keys">
-      <table className="w-full min-w-[820px] border-collapse text-sm">
+      <table className="w-full min-w-[600px] @4xl:min-w-[820px] border-collapse text-sm">
         <thead className="text-left text-xs text-muted">
           <tr className="border-b border-line-strong">
             {HEADS.map((head) => (
-              <th className="py-2 pr-6 font-medium" key={head} scope="col">
+              <th
+                className={cx("py-2 pr-6 font-medium", WIDE.includes(head) && "hidden @4xl:table-cell")}
+                key={head}
+                scope="col"
+              >
                 {head}
               </th>
             ))}
@@ -51,9 +57,12 @@ function KeyRow({ keyOf: key, onRevoke }: { keyOf: ApiKey; onRevoke: (key: ApiKe
         scope="row"
       >
         {key.display_name}
+        <p className="text-xs font-normal text-muted @4xl:hidden">
+          {lastPart(key.tenant)} <span className="whitespace-nowrap">…{key.hint}</span>
+        </p>
       </th>
-      <td className="py-3 pr-6 text-muted">{lastPart(key.tenant)}</td>
-      <td className="py-3 pr-6 whitespace-nowrap text-muted">…{key.hint}</td>
+      <td className="hidden py-3 pr-6 text-muted @4xl:table-cell">{lastPart(key.tenant)}</td>
+      <td className="hidden py-3 pr-6 whitespace-nowrap text-muted @4xl:table-cell">…{key.hint}</td>
       <td className="py-3 pr-6 whitespace-nowrap">
         <span className="flex items-center gap-2">
           <span aria-hidden="true" className={cx("size-2 rounded-full", dot)} />

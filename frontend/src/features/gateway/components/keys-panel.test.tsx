@@ -22,7 +22,7 @@ async function openForm() {
 it("lists keys by name and the end of their secret", async () => {
   renderInApp(<KeysPanel />);
   const row = within(await screen.findByRole("row", { name: /Night job/ }));
-  expect(row.getByText("…abcd")).toBeInTheDocument();
+  expect(row.getByRole("cell", { name: "…abcd" })).toBeInTheDocument();
   expect(row.getByText("Active")).toBeInTheDocument();
   expect(row.getByText("by ada")).toBeInTheDocument();
 });
