@@ -51,7 +51,7 @@ function KeyRow({ keyOf: key, onRevoke }: { keyOf: ApiKey; onRevoke: (key: ApiKe
     <tr className="border-b border-line align-top">
       <th
         className={cx(
-          "max-w-64 py-3 pr-6 text-left font-medium wrap-anywhere",
+          "max-w-64 min-w-36 py-3 pr-6 text-left font-medium wrap-anywhere",
           key.state !== "active" && "text-muted",
         )}
         scope="row"
