@@ -7,8 +7,6 @@ from services.llm.domain.admission import Admission
 
 # Seconds between two looks.
 _TICK = 0.01
-# How often a call waits its turn at the loop before it is answered: read, asked, heard, written.
-_TURNS = 4
 
 
 class WatchLoad:
@@ -25,4 +23,4 @@ class WatchLoad:
             due = self._clock() + _TICK
             await asyncio.sleep(_TICK)
             now = self._clock()
-            self._admission.waited((now - due) * _TURNS, now)
+            self._admission.waited(now - due, now)
