@@ -19,7 +19,6 @@ from services.llm.adapters.otlp_spans import OtlpSpans
 from services.llm.domain.generation import Ended
 from services.llm.domain.usage import UsageRecord
 
-_WELL = ("ok", "left", "outrun")
 # Combinations of model, use case and outcome whose attributes are kept as bytes.
 _MOST_PREFIXES = 5000
 _SAMPLED = 0x01
@@ -48,7 +47,7 @@ class AttemptSpan:
         """Write the span from what the call came to. Only the first time counts."""
         if self._owner is None:
             return
-        span = self._span(record.outcome in _WELL)
+        span = self._span(record.outcome in names.WELL)
         usage, attributes = record.usage, span.attributes
         attributes.add(key=names.INPUT_TOKENS).value.int_value = usage.input_tokens
         attributes.add(key=names.OUTPUT_TOKENS).value.int_value = usage.output_tokens
@@ -163,7 +162,7 @@ def _prefix(record: UsageRecord, finish: str, served: str) -> bytes:
     }
     if record.outcome == "ok":
         said[names.RESPONSE_MODEL] = served
-    if record.outcome not in _WELL:
+    if record.outcome not in names.WELL:
         said[names.ERROR_TYPE] = record.outcome.replace(" ", "_")
     attributes = [KeyValue(key=key, value=AnyValue(string_value=value)) for key, value in said.items()]
     if finish:

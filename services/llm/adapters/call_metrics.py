@@ -21,8 +21,6 @@ from services.llm.adapters import genai_names as names
 from services.llm.domain.usage import UsageRecord
 
 _HITS = ("exact", "similar", "shared")
-# Outcomes of calls that did not fail.
-_WELL = ("ok", "left", "outrun")
 # Series of metrics at the most. Labels come from the model table and our own words, so this is never met in practice.
 _MOST_SERIES = 5000
 
@@ -173,7 +171,7 @@ def _attributes(record: UsageRecord) -> Attributes:
     }
     if record.cache:
         attributes[names.CACHE_OUTCOME] = record.cache
-    if record.outcome not in _WELL:
+    if record.outcome not in names.WELL:
         # A failed call must never look like a fast one: by this it is a series of its own.
         attributes[names.ERROR_TYPE] = record.outcome.replace(" ", "_")
     return attributes

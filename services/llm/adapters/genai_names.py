@@ -54,3 +54,6 @@ ATTEMPT: Final = "aisle.llm.attempt"
 HEDGE: Final = "aisle.llm.hedge"
 CACHE_OUTCOME: Final = "aisle.llm.cache.outcome"
 ROUTE_REASON: Final = "aisle.llm.route_reason"
+
+# Outcomes of calls that did not fail.
+WELL = ("ok", "left", "outrun")

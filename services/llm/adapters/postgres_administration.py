@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.llm.adapters.postgres_batches import storage_errors
+from services.llm.adapters.postgres_session import rows_of, storage_errors
 from services.llm.application.admin_ports import SetRule
 from services.llm.domain.administration import Administered, place
 from services.llm.domain.api_key import ApiKey, AuditEntry
@@ -124,8 +124,7 @@ class PostgresAdministration:
         await self._run(_NOTE, actor=actor, action=action, resource=resource, detail=detail)
 
     async def _run(self, statement: str, **parameters: Any) -> Sequence[Any]:
-        result = await self._session.execute(text(statement), parameters)
-        return result.all() if isinstance(result, CursorResult) and result.returns_rows else ()
+        return await rows_of(self._session, statement, parameters)
 
 
 def _place(rule: Rule) -> dict[str, str]:

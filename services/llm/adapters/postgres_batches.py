@@ -1,32 +1,19 @@
 """Batches in PostgreSQL. Its clock is the only one: leases are given and judged by it."""
 
 import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import CursorResult, exc, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.llm.adapters import batch_statements as sql_of
+from services.llm.adapters.postgres_session import rows_of, storage_errors
 from services.llm.application.batch_ports import ProviderJob
 from services.llm.domain.batch import Batch, BatchState, Claimed, Interrupted, Item, ItemState, NewItem, Outcome, Tally
 from services.llm.domain.model import Quality
 from services.llm.domain.usage import TokenUsage
-from services.runtime import sql
-from services.runtime.errors import Unavailable
 from services.runtime.sql import Database
-
-
-@contextmanager
-def storage_errors() -> Iterator[None]:
-    """Turn a lost or refused connection into Unavailable; everything else is a fault of ours and stays one."""
-    try:
-        yield
-    except (exc.SQLAlchemyError, OSError, TimeoutError) as error:
-        if not sql.is_away(error):
-            raise
-        raise Unavailable("DATABASE_AWAY", "The database does not answer.") from error
 
 
 class PostgresBatchBook:
@@ -216,8 +203,7 @@ class PostgresBatches:
         return [_claimed(row) for row in await self._run(sql_of.JOB_ITEMS, key=job, after=after, limit=limit)]
 
     async def _run(self, statement: str, **parameters: Any) -> Sequence[Any]:
-        result = await self._session.execute(text(statement), parameters)
-        return result.all() if isinstance(result, CursorResult) and result.returns_rows else ()
+        return await rows_of(self._session, statement, parameters)
 
 
 def _batch(row: Any) -> Batch:

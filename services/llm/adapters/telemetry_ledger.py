@@ -12,8 +12,6 @@ from services.runtime import telemetry
 
 log = logging.getLogger("aisle.llm.usage")
 
-_WELL = ("ok", "left", "outrun")
-
 
 class TelemetryLedger:
     """A `UsageLedger` that counts and logs. Records hold no text, so neither does what this writes."""
@@ -28,7 +26,7 @@ class TelemetryLedger:
         self._metrics.count(record)
         for step in record.degraded if record.outcome == "ok" else ():
             telemetry.degraded_answers.add(1, {telemetry.RPC_SERVICE: "aisle.llm.v1.LlmService", names.STEP: step})
-        level = logging.INFO if record.outcome in _WELL else logging.WARNING
+        level = logging.INFO if record.outcome in names.WELL else logging.WARNING
         if log.isEnabledFor(level):
             log.log(level, "upstream call", extra={"data": _fields(record)})
 

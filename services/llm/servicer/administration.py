@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from aisle.llm.v1 import llm_admin_service_pb2 as pb
 from aisle.llm.v1.llm_admin_service_pb2_grpc import LlmAdminServiceServicer
@@ -20,6 +19,7 @@ from services.llm.application.administer_keys import CreateApiKey, ListApiKeys, 
 from services.llm.domain.administration import budget_name
 from services.llm.domain.api_key import ApiKey
 from services.llm.domain.budget import Rule, Spending, Subject, Window
+from services.llm.servicer.messages import timestamp
 from services.runtime.interceptors import current_call
 from services.runtime.paging import PageTokens, page_size
 
@@ -108,7 +108,7 @@ class LlmAdminServicer(LlmAdminServiceServicer):
         token = self._tokens.make([found[size - 1].number], request) if len(found) > size else ""
         entries = [
             pb.AuditEntry(
-                create_time=_time(one.create_time),
+                create_time=timestamp(one.create_time),
                 actor=one.actor,
                 action=one.action,
                 resource=one.resource,
@@ -127,10 +127,10 @@ def key_message(key: ApiKey) -> pb.ApiKey:
         tenant=key.tenant,
         hint=key.hint,
         state=pb.ApiKeyState.ValueType(key.state(datetime.now(UTC)).value),
-        create_time=_time(key.create_time),
+        create_time=timestamp(key.create_time),
         creator=key.creator,
-        expire_time=_time(key.expire_time),
-        revoke_time=_time(key.revoke_time),
+        expire_time=timestamp(key.expire_time),
+        revoke_time=timestamp(key.revoke_time),
     )
 
 
@@ -146,7 +146,7 @@ def budget_message(shown: ShownBudget) -> pb.Budget:
         micros=rule.micros,
         origin=pb.BUDGET_ORIGIN_SET if shown.update_time else pb.BUDGET_ORIGIN_FILE,
         spending=_spending(shown.spending) if shown.spending else None,
-        update_time=_time(shown.update_time),
+        update_time=timestamp(shown.update_time),
         updater=shown.updater,
     )
 
@@ -157,16 +157,8 @@ def _spending(spending: Spending) -> pb.BudgetSpending:
         used_micros=spending.used.micros,
         reserved_tokens=spending.reserved.tokens,
         reserved_micros=spending.reserved.micros,
-        reset_time=_time(datetime.now(UTC) + timedelta(seconds=spending.ends_in)),
+        reset_time=timestamp(datetime.now(UTC) + timedelta(seconds=spending.ends_in)),
     )
-
-
-def _time(moment: datetime | None) -> Timestamp | None:
-    if moment is None:
-        return None
-    message = Timestamp()
-    message.FromDatetime(moment)
-    return message
 
 
 def _actor() -> str:

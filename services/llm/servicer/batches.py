@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from aisle.llm.v1 import batch_pb2, batch_service_pb2, llm_service_pb2
 from aisle.llm.v1.batch_service_pb2_grpc import BatchServiceServicer
@@ -18,7 +17,7 @@ from services.llm.domain.batch import Batch, BatchState, Interrupted, Item, Item
 from services.llm.domain.generation import SHOP, Answer, Wanted
 from services.llm.domain.model import Quality
 from services.llm.domain.usage import TokenUsage
-from services.llm.servicer.messages import complete_message, use_case_name, use_case_number, wanted_of
+from services.llm.servicer.messages import complete_message, timestamp, use_case_name, use_case_number, wanted_of
 from services.runtime.interceptors import current_call
 from services.runtime.paging import PageTokens, page_size
 
@@ -162,11 +161,11 @@ def batch_message(batch: Batch, tally: Tally | None = None) -> batch_pb2.Batch:
         user=batch.user,
         interrupted_policy=batch.interrupted.value,  # type: ignore[arg-type]
         state=state,
-        create_time=_moment(batch.create_time),
-        start_time=_moment(batch.start_time),
-        end_time=_moment(batch.end_time),
+        create_time=timestamp(batch.create_time),
+        start_time=timestamp(batch.start_time),
+        end_time=timestamp(batch.end_time),
         wait_reason=batch.wait_reason,
-        resume_time=_moment(batch.resume_time),
+        resume_time=timestamp(batch.resume_time),
         provider=batch.provider,
     )
     if tally is not None:
@@ -184,7 +183,7 @@ def item_message(item: Item) -> batch_pb2.BatchItem:
         usage=_usage(item.usage),
         error_reason=item.error_reason,
         error_message=item.error_message,
-        end_time=_moment(item.end_time),
+        end_time=timestamp(item.end_time),
     )
     if item.answer:
         made.answer.ParseFromString(item.answer)
@@ -239,14 +238,6 @@ def _usage(usage: TokenUsage) -> llm_service_pb2.TokenUsage:
 
 def _states(asked: Sequence[int]) -> list[ItemState]:
     return [ItemState(state) for state in asked]
-
-
-def _moment(moment: datetime | None) -> Timestamp | None:
-    if moment is None:
-        return None
-    made = Timestamp()
-    made.FromDatetime(moment)
-    return made
 
 
 def _last(name: str) -> str:

@@ -1,5 +1,9 @@
 """The messages of the llm contract in the domain's words, and back."""
 
+from datetime import datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from aisle.llm.v1 import llm_service_pb2 as pb
 from aisle.llm.v1 import model_pb2
 from services.llm.domain.generation import (
@@ -223,3 +227,12 @@ def model_message(model: Model, available: bool) -> model_pb2.Model:
         region=model.region,
         output_tokens=model.output_tokens,
     )
+
+
+def timestamp(moment: datetime | None) -> Timestamp | None:
+    """Return a moment as contracts have it; none stays absent."""
+    if moment is None:
+        return None
+    made = Timestamp()
+    made.FromDatetime(moment)
+    return made

@@ -43,6 +43,7 @@ def scope(user: str = "u1") -> Scope:
 async def test_nothing_is_asked_where_no_budget_is_configured(make: Make) -> None:
     budgets = make([Rule(Subject.USER, "*", Window.MONTH, tokens=1)])
     held = await budgets.reserve(Scope("tenants/x"), Amount(10**9, 10**9), NOW)
+    assert not held.taken
     budgets.settle(held, Amount(1, 1))
 
 

@@ -1,10 +1,11 @@
 import { Link, useSearchParams } from "react-router";
 import type { UsageBy } from "@/api/staff-types";
 import { pages } from "@/config/paths";
+import { SPANS } from "@/components/ui/span-picker";
 import { BudgetsPanel } from "@/features/gateway/components/budgets-panel";
 import { ChangesPanel } from "@/features/gateway/components/changes-panel";
 import { KeysPanel } from "@/features/gateway/components/keys-panel";
-import { SPANS, UsagePanel } from "@/features/gateway/components/usage-panel";
+import { UsagePanel } from "@/features/gateway/components/usage-panel";
 import { GROUPS } from "@/features/gateway/hooks/usage-values";
 import { cx } from "@/lib/class-names";
 import { useDocumentTitle } from "@/lib/use-document-title";

@@ -1,13 +1,11 @@
 import { useState } from "react";
+import { SpanPicker } from "@/components/ui/span-picker";
 import { BarPlot } from "@/features/insights/components/bar-plot";
 import { DailyPlot } from "@/features/insights/components/daily-plot";
 import { FunnelPlot } from "@/features/insights/components/funnel-plot";
 import { KeyNumbers } from "@/features/insights/components/key-numbers";
 import { ReportPanel } from "@/features/insights/components/report-panel";
-import { cx } from "@/lib/class-names";
 import { useDocumentTitle } from "@/lib/use-document-title";
-
-const SPANS = [7, 30, 90];
 
 export function MetricsPage() {
   useDocumentTitle("Metrics");
@@ -16,22 +14,7 @@ export function MetricsPage() {
     <div className="space-y-12">
       <div className="flex flex-wrap items-center justify-between gap-4">
         <h1 className="display text-xl">Metrics</h1>
-        <div aria-label="Time span" className="flex rounded-full bg-sunk p-1" role="group">
-          {SPANS.map((span) => (
-            <button
-              aria-pressed={span === days}
-              className={cx(
-                "h-8 rounded-full px-4 text-xs transition-colors",
-                span === days ? "bg-surface font-medium shadow-lift" : "text-muted hover:text-ink",
-              )}
-              key={span}
-              onClick={() => setDays(span)}
-              type="button"
-            >
-              {span} days
-            </button>
-          ))}
-        </div>
+        <SpanPicker days={days} onDays={setDays} />
       </div>
       <KeyNumbers days={days} />
       <div className="grid gap-12 @5xl:grid-cols-[minmax(0,7fr)_minmax(0,4fr)]">

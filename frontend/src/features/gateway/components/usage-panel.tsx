@@ -3,6 +3,7 @@ import type { UsageBy } from "@/api/staff-types";
 import { AsyncView } from "@/components/ui/async-view";
 import { DegradedNote, EmptyNote } from "@/components/ui/notes";
 import { Skeleton } from "@/components/ui/skeleton";
+import { SpanPicker } from "@/components/ui/span-picker";
 import { usageQuery } from "@/features/gateway/api/get-usage";
 import { newestKeysQuery } from "@/features/gateway/api/list-keys";
 import { UsageTable } from "@/features/gateway/components/usage-table";
@@ -10,8 +11,6 @@ import { UsageTotals } from "@/features/gateway/components/usage-totals";
 import { GROUPS } from "@/features/gateway/hooks/usage-values";
 import { cx } from "@/lib/class-names";
 import { formatDate } from "@/lib/format";
-
-export const SPANS = [7, 30, 90];
 
 interface UsagePanelProps {
   days: number;
@@ -26,22 +25,7 @@ export function UsagePanel({ days, by, onDays, onBy }: UsagePanelProps) {
   const { data: keys } = useQuery({ ...newestKeysQuery, enabled: by === "api_key" });
   return (
     <div className="space-y-8">
-      <div aria-label="Time span" className="flex w-fit rounded-full bg-sunk p-1" role="group">
-        {SPANS.map((span) => (
-          <button
-            aria-pressed={span === days}
-            className={cx(
-              "h-8 rounded-full px-4 text-xs transition-colors",
-              span === days ? "bg-surface font-medium shadow-lift" : "text-muted hover:text-ink",
-            )}
-            key={span}
-            onClick={() => onDays(span)}
-            type="button"
-          >
-            {span} days
-          </button>
-        ))}
-      </div>
+      <SpanPicker days={days} onDays={onDays} />
       <AsyncView
         empty={
           <EmptyNote title="No model was called yet">
