@@ -14,6 +14,7 @@ const FEATURES = [
   "cart",
   "insights",
   "gateway",
+  "mesh",
   "copywriting",
   "account",
   "help",

@@ -56,8 +56,9 @@ export default defineConfig({
   server: {
     port: 5173,
     proxy: {
-      "/api": { target: upstream, changeOrigin: true, ws: true },
-      "/media": { target: upstream, changeOrigin: true },
+      // The host stays what the browser asked for: the edge compares it with the page's origin.
+      "/api": { target: upstream, ws: true },
+      "/media": { target: upstream },
     },
   },
   build: {

@@ -14,7 +14,27 @@ export type Cell = Report["rows"][number][number];
 
 export type Model = Schemas["Model"];
 export type Models = Schemas["Models"];
-export type Mesh = Schemas["Mesh"];
+
+export type MeshStatus = Schemas["MeshStatus"];
+export type MeshService = Schemas["MeshService"];
+export type Replica = Schemas["Replica"];
+export type Proxy = Schemas["Proxy"];
+export type ResourceState = Schemas["ResourceState"];
+export type CurrentVersion = Schemas["CurrentVersion"];
+export type Certificate = Schemas["Certificate"];
+export type Delivery = Schemas["Delivery"];
+export type ServiceDelivery = Schemas["ServiceDelivery"];
+export type DeliveryFile = Schemas["DeliveryFile"];
+export type DeliveryChange = Schemas["DeliveryChange"];
+export type Applied = Schemas["Applied"];
+
+export type Traces = Schemas["Traces"];
+export type TraceSummary = Schemas["TraceSummary"];
+export type Trace = Schemas["Trace"];
+export type Span = Schemas["Span"];
+export type Health = Schemas["Health"];
+export type Operation = Schemas["Operation"];
+export type Figure = Schemas["Figure"];
 
 export type Usage = Schemas["Usage"];
 export type UsageReport = Schemas["UsageReport"];

@@ -7,6 +7,7 @@ export type Money = Schemas["Money"];
 export type Problem = Schemas["Problem"];
 export type User = Schemas["User"];
 export type Session = Schemas["Session"];
+export type ExternalIssuers = Schemas["ExternalIssuers"];
 
 export type Category = Schemas["Category"];
 export type Categories = Schemas["Categories"];

@@ -38,6 +38,12 @@ const storefrontPages: RouteObject[] = [
     lazy: async () => ({ Component: (await import("@/app/storefront/pages/sign-in-page")).SignInPage }),
   },
   {
+    path: "/signed-in",
+    lazy: async () => ({
+      Component: (await import("@/app/storefront/pages/signed-in-page")).SignedInPage,
+    }),
+  },
+  {
     path: "/register",
     lazy: async () => ({
       Component: (await import("@/app/storefront/pages/register-page")).RegisterPage,
@@ -86,6 +92,22 @@ export const router = createBrowserRouter([
       {
         path: "gateway",
         lazy: async () => ({ Component: (await import("@/app/admin/pages/gateway-page")).GatewayPage }),
+      },
+      {
+        path: "mesh",
+        lazy: async () => ({ Component: (await import("@/app/admin/pages/mesh-page")).MeshPage }),
+      },
+      {
+        path: "health",
+        lazy: async () => ({ Component: (await import("@/app/admin/pages/health-page")).HealthPage }),
+      },
+      {
+        path: "traces",
+        lazy: async () => ({ Component: (await import("@/app/admin/pages/traces-page")).TracesPage }),
+      },
+      {
+        path: "traces/:traceId",
+        lazy: async () => ({ Component: (await import("@/app/admin/pages/trace-page")).TracePage }),
       },
       { path: "*", element: <NotFoundPage /> },
     ],

@@ -37,7 +37,7 @@ export async function flushEvents(): Promise<void> {
     const answer = await fetch(env.apiOrigin + endpoints.events, {
       method: "POST",
       keepalive: true,
-      headers: { "Content-Type": "application/json", ...identityHeaders() },
+      headers: { "Content-Type": "application/json", ...(await identityHeaders()) },
       body: JSON.stringify({ events: batch }),
     });
     if (answer.status >= 500) throw new TypeError("The shop could not take the events.");

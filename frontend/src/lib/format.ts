@@ -90,6 +90,17 @@ export function formatMoment(iso: string): string {
   }).format(new Date(iso));
 }
 
+/** "26 Nov, 14:05:12", in the reader's own time: for what happens many times a minute. */
+export function formatInstant(iso: string): string {
+  return new Intl.DateTimeFormat(terms.locale, {
+    day: "numeric",
+    month: "short",
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+  }).format(new Date(iso));
+}
+
 const CENT_IN_MICROS = 10_000;
 
 /** Millionths of a dollar as "$1.25"; what is less than a cent keeps two figures, "$0.00042". */

@@ -16,45 +16,72 @@ const client = axios.create({
   paramsSerializer: { indexes: null },
 });
 
+/** Says to the shop that a page of its own asks: a form of another site cannot send a header. */
+const FROM_OUR_PAGE = { headers: { "X-Session": "cookie" } };
+const SESSION_LOCK = "lantern-loom.session";
+
 /** Headers that say who asks; shared by Axios, streaming fetches and the event batch. */
-export function identityHeaders(): Record<string, string> {
-  const token = useSession.getState().accessToken;
+export async function identityHeaders(): Promise<Record<string, string>> {
+  const token = await accessToken();
   return { "X-Visitor-Id": visitorId(), ...(token ? { Authorization: `Bearer ${token}` } : {}) };
 }
 
-client.interceptors.request.use((request) => {
-  request.headers = AxiosHeaders.from(request.headers).concat(identityHeaders());
+/** The token of whoever is signed in. A page that was just loaded has to fetch it first. */
+export async function accessToken(): Promise<string | null> {
+  const { user, accessToken: known } = useSession.getState();
+  if (!user || known) return known;
+  await refreshSession();
+  return useSession.getState().accessToken;
+}
+
+client.interceptors.request.use(async (request) => {
+  request.headers = AxiosHeaders.from(request.headers).concat(await identityHeaders());
   return request;
 });
 
 let refreshing: Promise<boolean> | null = null;
 
-/** Trade the refresh token for a new session, once for however many calls are waiting. */
+/** Have the cookie traded for a new session, once for however many calls are waiting. */
 export function refreshSession(): Promise<boolean> {
-  refreshing ??= tradeRefreshToken().finally(() => {
+  refreshing ??= oneTabAtATime(trade).finally(() => {
     refreshing = null;
   });
   return refreshing;
 }
 
-async function tradeRefreshToken(): Promise<boolean> {
-  const { refreshToken, signIn, signOut } = useSession.getState();
-  if (!refreshToken) return false;
+/** All tabs share the cookie. Where the browser has no locks, the shop answers tabs that ask at once alike. */
+async function oneTabAtATime<T>(run: () => Promise<T>): Promise<T> {
+  const locks = (navigator as Partial<Navigator>).locks;
+  return locks ? await locks.request(SESSION_LOCK, run) : run();
+}
+
+async function trade(): Promise<boolean> {
+  const { signIn, signOut } = useSession.getState();
   try {
-    const answer = await axios.post<Session>(env.apiOrigin + endpoints.refresh, {
-      refresh_token: refreshToken,
-    });
-    signIn(answer.data);
+    signIn((await axios.post<Session>(env.apiOrigin + endpoints.refresh, {}, FROM_OUR_PAGE)).data);
     return true;
   } catch (error) {
-    // An unreachable shop is no reason to sign anybody out; a refused token is.
-    if (axios.isAxiosError(error) && error.response) signOut();
+    // A shop that is away or busy is no reason to sign anybody out; a refused cookie is.
+    if (axios.isAxiosError(error) && error.response?.status === 401) signOut();
     return false;
   }
 }
 
+/** Sign out here, and have the shop forget the session; a shop that is away forgets it when it has ended. */
+export function endSession(): void {
+  useSession.getState().signOut();
+  void oneTabAtATime(() => axios.post(env.apiOrigin + endpoints.logout, {}, FROM_OUR_PAGE)).catch(
+    () => undefined,
+  );
+}
+
 client.interceptors.response.use(undefined, async (error: unknown) => {
-  if (axios.isAxiosError(error) && error.response?.status === 401 && error.config) {
+  if (
+    axios.isAxiosError(error) &&
+    error.response?.status === 401 &&
+    error.config &&
+    useSession.getState().user
+  ) {
     const attempt = error.config as Attempt;
     const isSignIn = attempt.url?.startsWith(endpoints.login) ?? false;
     if (!attempt.retried && !isSignIn && (await refreshSession())) {

@@ -4,11 +4,14 @@ import type { Problem } from "@/api/types";
 /** An error the shopper can be told about: what happened, whether trying again helps, and the id to quote. */
 export class ProblemError extends Error {
   readonly problem: Problem;
+  /** Leads staff to all that the request caused; empty where it never reached the shop. */
+  readonly traceId: string;
 
-  constructor(problem: Problem) {
+  constructor(problem: Problem, traceId = "") {
     super(problem.detail || problem.title);
     this.name = "ProblemError";
     this.problem = problem;
+    this.traceId = traceId;
   }
 
   get isRetryable(): boolean {
@@ -41,10 +44,13 @@ export function toProblem(error: unknown): ProblemError {
   if (error instanceof ProblemError) return error;
   if (axios.isAxiosError(error)) {
     const body: unknown = error.response?.data;
-    if (isProblem(body)) return new ProblemError(body);
-    const requestId: unknown = error.response?.headers["x-request-id"];
+    const header = (name: string): string => {
+      const value: unknown = error.response?.headers[name];
+      return typeof value === "string" ? value : "";
+    };
     return new ProblemError(
-      plain(error.response?.status ?? 0, typeof requestId === "string" ? requestId : ""),
+      isProblem(body) ? body : plain(error.response?.status ?? 0, header("x-request-id")),
+      header("x-trace-id"),
     );
   }
   return new ProblemError(plain(error instanceof TypeError ? 0 : 500, ""));
@@ -53,6 +59,8 @@ export function toProblem(error: unknown): ProblemError {
 /** Turn a fetch response that is not ok into a ProblemError. */
 export async function problemOf(response: Response): Promise<ProblemError> {
   const body: unknown = await response.json().catch(() => null);
-  if (isProblem(body)) return new ProblemError(body);
-  return new ProblemError(plain(response.status, response.headers.get("x-request-id") ?? ""));
+  return new ProblemError(
+    isProblem(body) ? body : plain(response.status, response.headers.get("x-request-id") ?? ""),
+    response.headers.get("x-trace-id") ?? "",
+  );
 }

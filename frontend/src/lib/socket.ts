@@ -1,8 +1,13 @@
 export type SocketState = "closed" | "connecting" | "open" | "waiting";
 
+export interface SocketOpening {
+  address: string;
+  protocols: string[];
+}
+
 interface SocketOptions {
-  /** Asked anew for each attempt, because tokens change. */
-  address: () => string;
+  /** Asked anew for each attempt, because tokens change; may wait for one. */
+  opening: () => Promise<SocketOpening>;
   onFrame: (frame: unknown) => void;
   onState: (state: SocketState) => void;
   /** Says whether to come back after this code; may wait for something first, such as a new token. */
@@ -17,6 +22,7 @@ const SILENCE_MS = 45_000;
 /** A WebSocket that notices silence and comes back by itself, waiting longer each time. */
 export class ReturningSocket {
   private socket: WebSocket | null = null;
+  private opening = false;
   private attempts = 0;
   private wanted = false;
   private state: SocketState = "closed";
@@ -28,7 +34,7 @@ export class ReturningSocket {
   constructor(options: SocketOptions) {
     this.options = options;
     window.addEventListener("online", () => {
-      if (this.wanted && !this.isOpen) this.connect();
+      if (this.wanted && !this.isOpen) void this.connect();
     });
   }
 
@@ -39,7 +45,7 @@ export class ReturningSocket {
 
   open(): void {
     this.wanted = true;
-    if (this.socket === null) this.connect();
+    if (this.socket === null) void this.connect();
   }
 
   close(): void {
@@ -55,11 +61,17 @@ export class ReturningSocket {
     return true;
   }
 
-  private connect(): void {
+  private async connect(): Promise<void> {
     clearTimeout(this.comeback);
-    if (this.socket && this.socket.readyState <= WebSocket.OPEN) return;
+    if (this.opening || (this.socket && this.socket.readyState <= WebSocket.OPEN)) return;
     this.enter("connecting");
-    const socket = new WebSocket(this.options.address());
+    this.opening = true;
+    const { address, protocols } = await this.options.opening().finally(() => {
+      this.opening = false;
+    });
+    // It may have been closed while it waited for its token.
+    if (!this.wanted) return;
+    const socket = new WebSocket(address, protocols);
     this.socket = socket;
     socket.onopen = () => this.opened();
     socket.onmessage = (event: MessageEvent<unknown>) => this.heard(event.data);
@@ -95,7 +107,7 @@ export class ReturningSocket {
     const wait = Math.min(FIRST_WAIT_MS * 2 ** this.attempts, LONGEST_WAIT_MS);
     this.attempts += 1;
     // A little chance keeps a crowd from returning in step after a restart.
-    this.comeback = setTimeout(() => this.connect(), wait * (0.75 + Math.random() / 2));
+    this.comeback = setTimeout(() => void this.connect(), wait * (0.75 + Math.random() / 2));
   }
 
   private settle(state: SocketState): void {

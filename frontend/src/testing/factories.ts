@@ -1,4 +1,13 @@
-import type { ApiKey, Budget, Usage } from "@/api/staff-types";
+import type {
+  ApiKey,
+  Budget,
+  Certificate,
+  MeshStatus,
+  Proxy,
+  Replica,
+  ResourceState,
+  Usage,
+} from "@/api/staff-types";
 import type { Message, Product } from "@/api/types";
 
 /** A product with everything in place; say only what the test is about. */
@@ -91,6 +100,70 @@ export function makeBudget(change: Partial<Budget> = {}): Budget {
     spending: null,
     updater: "ada",
     update_time: "2026-11-01T09:00:00Z",
+    ...change,
+  };
+}
+
+export function makeReplica(change: Partial<Replica> = {}): Replica {
+  return {
+    address: "10.0.0.1:50051",
+    version: "stable",
+    zone: "",
+    registered: "unknown",
+    answers: true,
+    ...change,
+  };
+}
+
+export function makeResourceState(change: Partial<ResourceState> = {}): ResourceState {
+  return {
+    type: "Cluster",
+    acknowledged_version: "c1c1c1c1c1c1",
+    acknowledge_time: "2026-11-26T10:00:00Z",
+    resource_count: 9,
+    pending: false,
+    refused_version: "",
+    refusal_reason: "",
+    refused_resources: [],
+    refuse_time: null,
+    ...change,
+  };
+}
+
+export function makeProxy(change: Partial<Proxy> = {}): Proxy {
+  return {
+    node_id: "edge-1",
+    workload: "aisle",
+    certificate: null,
+    variant: "delta",
+    connect_time: "2026-11-26T09:00:00Z",
+    in_sync: true,
+    types: [makeResourceState()],
+    ...change,
+  };
+}
+
+/** A mesh in which nothing is wrong: one service, one proxy, no delivery yet. */
+export function makeMeshStatus(change: Partial<MeshStatus> = {}): MeshStatus {
+  return {
+    services: [{ name: "product", replicas: [makeReplica()] }],
+    proxies: [makeProxy()],
+    versions: [{ type: "Cluster", version: "c1c1c1c1c1c1", resource_count: 9, workload: "" }],
+    publish_time: "2026-11-26T10:00:00Z",
+    problems: [],
+    source_problems: [],
+    delivery: { text: "", etag: "e0", services: [], problems: [] },
+    degraded: [],
+    ...change,
+  };
+}
+
+export function makeCertificate(change: Partial<Certificate> = {}): Certificate {
+  return {
+    identity: "spiffe://aisle.local/ns/aisle/sa/bff",
+    serial: "0f",
+    begin_time: "2026-11-26T09:00:00Z",
+    expire_time: "2026-11-26T10:00:00Z",
     ...change,
   };
 }

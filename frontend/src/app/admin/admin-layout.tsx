@@ -7,6 +7,7 @@ import { Button } from "@/components/ui/button";
 import { EmptyNote } from "@/components/ui/notes";
 import { pages } from "@/config/paths";
 import { cx } from "@/lib/class-names";
+import { endSession } from "@/lib/http";
 import { queryClient } from "@/lib/query";
 import { useSession } from "@/lib/session";
 
@@ -16,6 +17,9 @@ const ROOMS = [
   [pages.admin.metrics(), "Metrics"],
   [pages.admin.models(), "Models"],
   [pages.admin.gateway(), "AI gateway"],
+  [pages.admin.mesh(), "Mesh"],
+  [pages.admin.health(), "Health"],
+  [pages.admin.traces(), "Traces"],
 ] as const;
 
 /** The staff room: only for staff, and the edge checks that again on each call. */
@@ -74,12 +78,11 @@ function Rooms({ className }: { className: string }) {
 }
 
 function SignOut({ name }: { name: string }) {
-  const signOut = useSession((state) => state.signOut);
   const navigate = useNavigate();
   return (
     <Button
       onClick={() => {
-        signOut();
+        endSession();
         queryClient.clear();
         void navigate(pages.home());
       }}
@@ -93,11 +96,10 @@ function SignOut({ name }: { name: string }) {
 }
 
 function StaffOnly() {
-  const signOut = useSession((state) => state.signOut);
   return (
     <EmptyNote heading="h1" className="min-h-dvh justify-center" title="Staff only beyond this door">
       <p>You are signed in as a shopper. Sign in with a staff account to go on.</p>
-      <Button className="mt-6" onClick={signOut} tone="ink">
+      <Button className="mt-6" onClick={endSession} tone="ink">
         Sign in as staff
       </Button>
     </EmptyNote>

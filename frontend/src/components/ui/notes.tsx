@@ -12,7 +12,7 @@ interface ErrorNoteProps {
 
 /** What happened, what to do, and the id to quote. */
 export function ErrorNote({ error, onRetry, className }: ErrorNoteProps) {
-  const { problem } = toProblem(error);
+  const { problem, traceId } = toProblem(error);
   return (
     <div className={cx("rounded-md bg-brick-wash p-6", className)} role="alert">
       <p className="font-semibold">{problem.title}</p>
@@ -25,6 +25,7 @@ export function ErrorNote({ error, onRetry, className }: ErrorNoteProps) {
           </Button>
         )}
         {problem.request_id && <p className="text-xs text-muted">Request id {problem.request_id}</p>}
+        {traceId && <p className="text-xs wrap-anywhere text-muted">Trace id {traceId}</p>}
       </div>
     </div>
   );

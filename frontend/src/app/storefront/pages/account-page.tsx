@@ -2,6 +2,7 @@ import { Navigate, useNavigate } from "react-router";
 import { AccountFrame } from "@/app/storefront/account-frame";
 import { Button, ButtonLink } from "@/components/ui/button";
 import { pages } from "@/config/paths";
+import { endSession } from "@/lib/http";
 import { queryClient } from "@/lib/query";
 import { useSession } from "@/lib/session";
 import { useDocumentTitle } from "@/lib/use-document-title";
@@ -9,7 +10,6 @@ import { useDocumentTitle } from "@/lib/use-document-title";
 export function AccountPage() {
   useDocumentTitle("Your account");
   const user = useSession((state) => state.user);
-  const signOut = useSession((state) => state.signOut);
   const navigate = useNavigate();
   if (!user) return <Navigate replace to={pages.signIn(pages.account())} />;
   return (
@@ -34,7 +34,7 @@ export function AccountPage() {
         )}
         <Button
           onClick={() => {
-            signOut();
+            endSession();
             queryClient.clear();
             void navigate(pages.home());
           }}

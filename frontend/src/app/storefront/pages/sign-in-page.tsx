@@ -2,13 +2,11 @@ import { Link, useNavigate, useSearchParams } from "react-router";
 import { AccountFrame } from "@/app/storefront/account-frame";
 import { pages } from "@/config/paths";
 import { AccountForm } from "@/features/account/components/account-form";
+import { OtherIssuers } from "@/features/account/components/other-issuers";
+import { SignInProblem } from "@/features/account/components/sign-in-problem";
 import { queryClient } from "@/lib/query";
+import { safeNext } from "@/lib/safe-next";
 import { useDocumentTitle } from "@/lib/use-document-title";
-
-/** Only a path of our own may be gone to after signing in. */
-export function safeNext(raw: string | null): string | null {
-  return raw && /^\/(?![/\\])/.test(raw) ? raw : null;
-}
 
 export function SignInPage() {
   useDocumentTitle("Sign in");
@@ -17,6 +15,7 @@ export function SignInPage() {
   const next = safeNext(params.get("next"));
   return (
     <AccountFrame title="Welcome back">
+      <SignInProblem reason={params.get("problem")} />
       <AccountForm
         onDone={(session) => {
           void queryClient.invalidateQueries();
@@ -26,6 +25,7 @@ export function SignInPage() {
         }}
         purpose="sign-in"
       />
+      <OtherIssuers next={next ?? pages.home()} />
       <p className="mt-6 text-muted">
         New here?{" "}
         <Link className="quiet-link text-ink" to={pages.register()}>

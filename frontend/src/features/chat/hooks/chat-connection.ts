@@ -4,10 +4,10 @@ import { endpoints } from "@/config/paths";
 import { isChatFrame } from "@/features/chat/stores/chat-stream";
 import { useChat } from "@/features/chat/stores/chat-store";
 import { track } from "@/lib/events";
-import { refreshSession } from "@/lib/http";
+import { accessToken, refreshSession } from "@/lib/http";
 import { newId } from "@/lib/id";
 import { useSession } from "@/lib/session";
-import { ReturningSocket } from "@/lib/socket";
+import { ReturningSocket, type SocketOpening } from "@/lib/socket";
 import { visitorId } from "@/lib/visitor";
 
 const BAD_FRAME = 4400;
@@ -21,12 +21,19 @@ let arrived: ChatFrame[] = [];
 let painting = false;
 let socket: ReturningSocket | null = null;
 
-function address(): string {
+/** The protocol spoken, and what follows it is the token: addresses end in logs, and scripts can set no header here. */
+const PROTOCOL = "aisle.chat.v1";
+const TOKEN_PROTOCOL = "aisle.token.";
+
+async function opening(): Promise<SocketOpening> {
+  const token = await accessToken();
+
   const origin = (env.apiOrigin || window.location.origin).replace(/^http/, "ws");
   const params = new URLSearchParams({ session: useChat.getState().sessionId, visitor: visitorId() });
-  const token = useSession.getState().accessToken;
-  if (token) params.set("token", token);
-  return `${origin}${endpoints.chatSocket}?${params.toString()}`;
+  return {
+    address: `${origin}${endpoints.chatSocket}?${params.toString()}`,
+    protocols: token ? [PROTOCOL, TOKEN_PROTOCOL + token] : [PROTOCOL],
+  };
 }
 
 function flush(): void {
@@ -104,7 +111,7 @@ function followIdentity(): void {
 export function openConnection(): void {
   if (!socket) followIdentity();
   socket ??= new ReturningSocket({
-    address,
+    opening,
     onFrame,
     mayReturn,
     onState: (state) => useChat.getState().setConnection(state),

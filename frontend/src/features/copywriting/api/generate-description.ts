@@ -14,10 +14,10 @@ export interface DraftListener {
 
 const HTTP_UNAUTHORIZED = 401;
 
-function request(body: DescriptionRequest, signal: AbortSignal): Promise<Response> {
+async function request(body: DescriptionRequest, signal: AbortSignal): Promise<Response> {
   return fetch(env.apiOrigin + endpoints.generateDescription, {
     method: "POST",
-    headers: { "Content-Type": "application/json", Accept: "text/event-stream", ...identityHeaders() },
+    headers: { "Content-Type": "application/json", Accept: "text/event-stream", ...(await identityHeaders()) },
     body: JSON.stringify(body),
     signal,
   });
