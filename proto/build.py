@@ -17,6 +17,7 @@ from google.protobuf import (
     empty_pb2,
     field_mask_pb2,
     timestamp_pb2,
+    wrappers_pb2,
 )
 from google.type import money_pb2
 from grpc_tools import protoc
@@ -26,7 +27,7 @@ ROOT = Path(__file__).parent
 GEN = ROOT / "gen"
 STAMP = GEN / ".stamp"
 # Every third-party file our contracts import, dependencies first.
-IMPORTED = (descriptor_pb2, duration_pb2, timestamp_pb2, field_mask_pb2, any_pb2, empty_pb2, money_pb2)
+IMPORTED = (descriptor_pb2, duration_pb2, timestamp_pb2, field_mask_pb2, any_pb2, empty_pb2, money_pb2, wrappers_pb2)
 
 
 def main() -> int:

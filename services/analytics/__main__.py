@@ -30,40 +30,41 @@ from services.runtime.paging import PageTokens
 log = logging.getLogger("aisle.analytics")
 
 PAUSE_AFTER_FAILURE = 1.0
-TRIM_INTERVAL = 60.0
+TRIM_INTERVAL = 15.0
 FORGET_INTERVAL = 600.0
+
+
+async def build(settings: AnalyticsSettings, stack: AsyncExitStack) -> serve.Service:
+    """Connect the adapters on the stack and wire the service."""
+    url = settings.database_url.get_secret_value()
+    database = await stack.enter_async_context(sql.connect(url, service="analytics"))
+    await sql.migrate(database, "analytics", Path(migrations.__path__[0]))
+    client = redis.Redis.from_url(settings.redis_url.get_secret_value(), health_check_interval=10)
+    stack.push_async_callback(client.aclose)
+    stream = RedisEventStream(client, settings.consumer, encode_event, decode_event)
+    store, clock = PostgresEventStore(database), SystemClock()
+    records, record_days = PostgresUsageStore(database), settings.usage_record_days
+    usage = UsageCases(
+        RecordUsage(records),
+        QueryUsage(records, clock, record_days),
+        ListUsage(records, clock),
+        PageTokens(settings.token_key.get_secret_value()),
+    )
+    servicer = AnalyticsServicer(RecordEvents(stream), QueryReport(store, stream, clock), clock, usage)
+    forget = ForgetUsage(records, clock, record_days, settings.usage_sum_days)
+    move = StoreEvents(stream, store, settings.batch_size)
+    return serve.Service(
+        full_name="aisle.analytics.v1.AnalyticsService",
+        register=lambda server: add_AnalyticsServiceServicer_to_server(servicer, server),
+        checks={"postgres": database.check, "redis": stream.check},
+        background=(lambda: _keep_moving(move), lambda: _keep_trimming(stream), lambda: _keep_forgetting(forget)),
+    )
 
 
 def main() -> None:
     """Run the service until it is told to stop."""
     settings = AnalyticsSettings.load()
-
-    async def build(stack: AsyncExitStack) -> serve.Service:
-        url = settings.database_url.get_secret_value()
-        database = await stack.enter_async_context(sql.connect(url, service="analytics"))
-        await sql.migrate(database, "analytics", Path(migrations.__path__[0]))
-        client = redis.Redis.from_url(settings.redis_url.get_secret_value(), health_check_interval=10)
-        stack.push_async_callback(client.aclose)
-        stream = RedisEventStream(client, settings.consumer, encode_event, decode_event)
-        store, clock = PostgresEventStore(database), SystemClock()
-        records, record_days = PostgresUsageStore(database), settings.usage_record_days
-        usage = UsageCases(
-            RecordUsage(records),
-            QueryUsage(records, clock, record_days),
-            ListUsage(records, clock),
-            PageTokens(settings.token_key.get_secret_value()),
-        )
-        servicer = AnalyticsServicer(RecordEvents(stream), QueryReport(store, stream, clock), clock, usage)
-        forget = ForgetUsage(records, clock, record_days, settings.usage_sum_days)
-        move = StoreEvents(stream, store, settings.batch_size)
-        return serve.Service(
-            full_name="aisle.analytics.v1.AnalyticsService",
-            register=lambda server: add_AnalyticsServiceServicer_to_server(servicer, server),
-            checks={"postgres": database.check, "redis": stream.check},
-            background=(lambda: _keep_moving(move), lambda: _keep_trimming(stream), lambda: _keep_forgetting(forget)),
-        )
-
-    serve.run(settings, build)
+    serve.run(settings, lambda stack: build(settings, stack))
 
 
 async def _keep_moving(move: StoreEvents) -> None:

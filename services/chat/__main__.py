@@ -31,17 +31,20 @@ from services.runtime.channel import MeshChannel
 from services.runtime.idempotency import PostgresReplies
 from services.runtime.paging import PageTokens
 
+# What these change is in the service's own database, and nowhere else.
+_ATOMIC = [f"/aisle.chat.v1.ChatService/{method}" for method in ("CreateConversation", "DeleteConversation")]
+
 
 async def build(settings: ChatSettings, stack: AsyncExitStack) -> serve.Service:
     """Connect the adapters on the stack and wire the service."""
     url = settings.database_url.get_secret_value()
     database = await stack.enter_async_context(sql.connect(url, service="chat"))
     await postgres_session.migrated(database)
-    replies = PostgresReplies(database.engine)
+    replies = PostgresReplies(database, _ATOMIC)
     await replies.prepare()
     llm = await stack.enter_async_context(MeshChannel("chat", "llm", settings.egress_address))
     product = await stack.enter_async_context(MeshChannel("chat", "product", settings.egress_address))
-    index = MilvusPassages(settings.milvus_uri, settings.passages_collection)
+    index = MilvusPassages(settings.milvus_uri, settings.passages_collection, settings.milvus_token.get_secret_value())
     stack.push_async_callback(index.close)
     talks, book, clock = PostgresConversationBook(database), PostgresArticleBook(database), SystemClock()
     embedder, shop, glossary = LlmEmbedder(llm), ProductShop(product), Glossary(book, clock)

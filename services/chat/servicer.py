@@ -19,7 +19,10 @@ from services.chat.application.write_articles import WriteArticles
 from services.chat.domain import event as happened
 from services.chat.domain.article import Article
 from services.chat.domain.conversation import Author, Citation, Conversation, Message, State
+from services.chat.domain.errors import conversation_not_found, owner_not_caller
 from services.runtime import telemetry
+from services.runtime.errors import AisleError
+from services.runtime.interceptors import current_call
 from services.runtime.paging import PageTokens, page_size
 
 Context = Any
@@ -63,17 +66,17 @@ class ChatServicer(ChatServiceServicer):
         self, request: pb.CreateConversationRequest, context: Context
     ) -> conversation_pb2.Conversation:
         """Begin a conversation."""
-        return _conversation(await self._do.create_conversation(request.owner))
+        return _conversation(await self._do.create_conversation(_asking(request.owner, owner_not_caller())))
 
     async def GetConversation(
         self, request: pb.GetConversationRequest, context: Context
     ) -> conversation_pb2.Conversation:
         """Return a conversation to its owner."""
-        return _conversation(await self._do.get_conversation(_last(request.name), request.owner))
+        return _conversation(await self._do.get_conversation(*_own(request.name, request.owner)))
 
     async def DeleteConversation(self, request: pb.DeleteConversationRequest, context: Context) -> Empty:
         """Delete a conversation."""
-        await self._do.delete_conversation(_last(request.name), request.owner)
+        await self._do.delete_conversation(*_own(request.name, request.owner))
         return Empty()
 
     async def ListMessages(self, request: pb.ListMessagesRequest, context: Context) -> pb.ListMessagesResponse:
@@ -81,7 +84,7 @@ class ChatServicer(ChatServiceServicer):
         cursor = self._tokens.read(request)
         size = page_size(request.page_size, _PAGE, _LARGEST_PAGE)
         after = int(cursor[0]) if cursor else 0
-        messages = await self._do.list_messages(_last(request.parent), request.owner, after, size + 1)
+        messages = await self._do.list_messages(*_own(request.parent, request.owner), after, size + 1)
         token = self._tokens.make([messages[size - 1].position], request) if len(messages) > size else ""
         return pb.ListMessagesResponse(messages=[_message(one) for one in messages[:size]], next_page_token=token)
 
@@ -89,9 +92,8 @@ class ChatServicer(ChatServiceServicer):
         self, request: pb.SendMessageRequest, context: Context
     ) -> AsyncIterator[pb.SendMessageResponse]:
         """Say something and stream the answer."""
-        said = Said(
-            _last(request.parent), request.owner, request.text, _last(request.product), request.request_id.lower()
-        )
+        parent, owner = _own(request.parent, request.owner)
+        said = Said(parent, owner, request.text, _last(request.product), request.request_id.lower())
         async with aclosing(self._do.send_message(said)) as events:
             async for event in events:
                 yield _event(event)
@@ -118,6 +120,20 @@ class ChatServicer(ChatServiceServicer):
         return pb.BatchUpsertArticlesResponse(
             written_count=written.articles, indexed_passage_count=written.indexed_passages
         )
+
+
+def _own(name: str, owner: str) -> tuple[str, str]:
+    """Return a conversation's key and who asks for it. Raises NotFound when somebody else is behind the call."""
+    key = _last(name)
+    return key, _asking(owner, conversation_not_found(key))
+
+
+def _asking(owner: str, otherwise: AisleError) -> str:
+    """Return who asks: the owner a request names must be the user the call is made for."""
+    call = current_call.get()
+    if call is None or call.caller.subject != owner:
+        raise otherwise
+    return owner
 
 
 def _last(name: str) -> str:
@@ -186,6 +202,6 @@ def _event(event: happened.Event) -> pb.SendMessageResponse:
             return pb.SendMessageResponse(product=product)
         case happened.Finished(message):
             for step in message.degraded:
-                telemetry.degraded_answers.add(1, {"step": step, telemetry.RPC_METHOD: "SendMessage"})
+                telemetry.degraded_answers.add(1, {"aisle.step": step, telemetry.RPC_METHOD: "SendMessage"})
             return pb.SendMessageResponse(finished=_message(message))
     raise AssertionError(event)

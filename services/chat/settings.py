@@ -15,6 +15,7 @@ class ChatSettings(RuntimeSettings):
 
     database_url: SecretStr = Field(..., description="PostgreSQL, as postgresql+asyncpg://role:password@host/database.")
     milvus_uri: str = Field("http://127.0.0.1:19530", description="Milvus that finds passages.")
+    milvus_token: SecretStr = Field(SecretStr(""), description="Token of the Milvus server; empty when it wants none.")
     passages_collection: str = Field(
         "chat_passages", pattern="^[A-Za-z_][A-Za-z0-9_]*$", description="Milvus collection of the passages."
     )

@@ -166,7 +166,9 @@ def similar_answers(
     if model is None:
         log.info("similar questions are not judged", extra={"data": {"missing": judge.model}})
         return answers, []
-    known = MilvusSimilarQuestions(settings.milvus_uri, model.name, model.dimension)
+    known = MilvusSimilarQuestions(
+        settings.milvus_uri, model.name, model.dimension, token=settings.milvus_token.get_secret_value()
+    )
     stack.push_async_callback(known.close)
     similar = SimilarAnswers(answers, known, judge, embed)
     return similar, [similar.run, known.run]
@@ -198,7 +200,9 @@ def difficulty_judge(settings: LlmSettings) -> DifficultyJudge | None:
         return None
 
 
-def openai_api(settings: LlmSettings, use_cases: openai.UseCases, administration: Administration) -> list[serve.Door]:
+def openai_api(
+    settings: LlmSettings, use_cases: openai.UseCases, administration: Administration, admission: Admission
+) -> list[serve.Door]:
     """Return the door that serves OpenAI's protocol, where a port is given for it."""
     if not settings.http_port:
         return []
@@ -206,7 +210,7 @@ def openai_api(settings: LlmSettings, use_cases: openai.UseCases, administration
 
     given = SettingsApiKeys(settings.accepted_api_keys())
     keys = IssuedApiKeys(administration, given, lambda: datetime.now(UTC))
-    api = openai.OpenAIApi(use_cases, keys, settings.max_body_bytes)
+    api = openai.OpenAIApi(use_cases, keys, admission, settings.max_body_bytes)
     return [HttpServer(api, settings.listen_host, settings.http_port)]
 
 
@@ -269,7 +273,7 @@ async def batches(
     use_cases = BatchUseCases(
         create=CreateBatch(book, models),
         add_items=AddBatchItems(book),
-        start=StartBatch(book, models, own, settings.openai_batch_from),
+        start=StartBatch(book, models, settings.own_batches()),
         get=GetBatch(book),
         list_batches=ListBatches(book),
         list_items=ListBatchItems(book),
@@ -291,18 +295,26 @@ async def batches(
 
 async def own_batches(settings: LlmSettings, stack: AsyncExitStack) -> dict[str, ProviderBatches]:
     """Return the providers whose own batches are used, by name."""
-    if not (settings.openai_batch_from and "openai" in settings.providers()):
-        return {}
-    from services.llm.adapters.openai_batches import OpenAIBatches
+    made: dict[str, ProviderBatches] = {}
+    if "openai" in settings.own_batches():
+        from services.llm.adapters.openai_batches import OpenAIBatches
 
-    opened = OpenAIBatches(
-        settings.openai_api_key.get_secret_value(),
-        settings.openai_base_url,
-        settings.provider_timeout_seconds,
-        organization=settings.openai_organization,
-        project=settings.openai_project,
-    )
-    return {"openai": await stack.enter_async_context(opened)}
+        made["openai"] = await stack.enter_async_context(
+            OpenAIBatches(
+                settings.openai_api_key.get_secret_value(),
+                settings.openai_base_url,
+                settings.provider_timeout_seconds,
+                organization=settings.openai_organization,
+                project=settings.openai_project,
+            )
+        )
+    if settings.bedrock_batch_folder and "bedrock" in settings.providers():
+        from services.llm.adapters.bedrock_batches import BedrockBatches
+
+        region, folder, role = settings.bedrock_region, settings.bedrock_batch_folder, settings.bedrock_batch_role_arn
+        timeout = settings.provider_timeout_seconds
+        made["bedrock"] = await stack.enter_async_context(BedrockBatches(region, folder, role, timeout))
+    return made
 
 
 @dataclass(slots=True)
@@ -354,6 +366,7 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> serve.Service:
     ledger, deliver = await ledgers(settings, stack)
     health, latency, flights = shared.health, LatencyBook(), Flights()
     spans, export = await call_spans(settings, stack)
+    admission = Admission(settings.max_calls)
     around = Surroundings(
         models=source,
         providers=made,
@@ -366,9 +379,9 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> serve.Service:
         shapes=JsonschemaShapes(),
         clock=clock,
         pause=pause,
-        admission=Admission(settings.max_calls),
+        admission=admission,
         spans=spans,
-        refusals=GatewayMetrics(lambda: health.resting(clock())),
+        refusals=GatewayMetrics(lambda: health.resting(clock()), admission.by_priority),
     )
     vectors = VectorCache(settings.vector_cache)
     embed = EmbedTexts(source, made, settings.embedding_model, health, ledger, clock, vectors, shared.budgets)
@@ -376,7 +389,7 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> serve.Service:
     generate = GenerateText(around, answers, flights)
     complete, listing = CompleteText(generate), ListModels(source, health, clock)
     servicer = LlmServicer(UseCases(generate, complete, embed, listing, PurgeAnswers(answers)))
-    doors = openai_api(settings, openai.UseCases(generate, complete, embed, listing), administration)
+    doors = openai_api(settings, openai.UseCases(generate, complete, embed, listing), administration, around.admission)
     kept = await what_is_kept(settings, stack, administration, source, shared.meter, around, complete)
     doors += kept.doors
 
@@ -392,7 +405,7 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> serve.Service:
             ProbeProviders(made, health, clock),
             source.follow,
             flights.run,
-            WatchLoad(around.admission, clock),
+            WatchLoad(admission, clock),
             *kept.background,
             *export,
             *deliver,

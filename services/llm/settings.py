@@ -1,10 +1,16 @@
 """What the llm service reads from its environment."""
 
+import re
 from typing import ClassVar
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from services.runtime.settings import RuntimeSettings
+
+# Bedrock runs no batch of fewer.
+_LEAST_OF_BEDROCK = 100
+_FOLDER = re.compile(r"s3://[a-z0-9][-.a-z0-9]{1,61}[a-z0-9](/[-!_*'().a-zA-Z0-9]+)*/?")
+_ROLE = re.compile(r"arn:aws(-[^:]+)?:iam::\d{12}:role/.+")
 
 
 class LlmSettings(RuntimeSettings):
@@ -48,8 +54,21 @@ class LlmSettings(RuntimeSettings):
     milvus_uri: str = Field(
         "", description="Milvus of similar questions; empty answers the same questions only, as it does without Redis."
     )
+    milvus_token: SecretStr = Field(SecretStr(""), description="Token of the Milvus server; empty when it wants none.")
     openai_batch_from: int = Field(
         0, ge=0, description="Items from which on a batch of one OpenAI model is run as OpenAI's own; 0 runs none so."
+    )
+    bedrock_batch_from: int = Field(
+        0, ge=0, description="The same for models of Bedrock: 0, or at least 100, which is the least that it takes."
+    )
+    bedrock_batch_folder: str = Field(
+        "",
+        validate_default=True,
+        description="Folder of Bedrock's batches as s3://bucket/prefix, in its region; for nothing else. "
+        "While it is set, batches begun there are followed.",
+    )
+    bedrock_batch_role_arn: str = Field(
+        "", validate_default=True, description="ARN of the role with which Bedrock reads and writes that folder."
     )
     spool_dir: str = Field(
         "", description="Folder on a local disk for usage records not delivered yet; empty delivers none."
@@ -63,6 +82,46 @@ class LlmSettings(RuntimeSettings):
     difficulty: bool = Field(True, description="Judge how hard questions are, for policies that go by complexity.")
     max_calls: int = Field(1024, ge=1, description="Answers on their way at once; batches may be half of them.")
     vector_cache: int = Field(1024, ge=0, description="Vectors of queries to remember; 0 remembers none.")
+
+    @field_validator("bedrock_batch_from")
+    @classmethod
+    def _large_enough(cls, value: int, info: ValidationInfo) -> int:
+        if 0 < value < _LEAST_OF_BEDROCK:
+            raise ValueError(f"Bedrock takes no batch of fewer than {_LEAST_OF_BEDROCK} items")
+        if value and not info.data.get("bedrock_region"):
+            raise ValueError("needs AISLE_LLM_BEDROCK_REGION")
+        return value
+
+    @field_validator("bedrock_batch_folder")
+    @classmethod
+    def _is_folder(cls, value: str) -> str:
+        if value and not _FOLDER.fullmatch(value):
+            raise ValueError("is not an address like s3://bucket/prefix")
+        return value
+
+    @field_validator("bedrock_batch_role_arn")
+    @classmethod
+    def _is_role(cls, value: str) -> str:
+        if value and not _ROLE.fullmatch(value):
+            raise ValueError("is not the ARN of a role")
+        return value
+
+    @field_validator("bedrock_batch_folder", "bedrock_batch_role_arn")
+    @classmethod
+    def _all_or_none(cls, value: str, info: ValidationInfo) -> str:
+        # What was refused before is not among the data: then something was set.
+        if info.data.get("bedrock_batch_from", 1) and not value:
+            raise ValueError("is needed where AISLE_LLM_BEDROCK_BATCH_FROM is set")
+        if info.field_name == "bedrock_batch_role_arn" and bool(value) != bool(
+            info.data.get("bedrock_batch_folder", 1)
+        ):
+            raise ValueError("goes together with AISLE_LLM_BEDROCK_BATCH_FOLDER: both or none")
+        return value
+
+    def own_batches(self) -> dict[str, int]:
+        """Return the providers whose own batches are begun, and from how many items on."""
+        wanted = {"openai": self.openai_batch_from, "bedrock": self.bedrock_batch_from}
+        return {name: least for name, least in wanted.items() if least and name in self.providers()}
 
     def accepted_api_keys(self) -> tuple[str, ...]:
         """Return the keys, without blanks."""

@@ -7,6 +7,7 @@ import grpc
 
 from aisle.product.v1.product_service_pb2_grpc import add_ProductServiceServicer_to_server
 from services.product.adapters.folder_media_store import FolderMediaStore
+from services.product.adapters.index_once_certain import IndexOnceCertain
 from services.product.adapters.llm_copywriter import LlmCopywriter
 from services.product.adapters.llm_embedder import LlmEmbedder
 from services.product.adapters.milvus_search_index import MilvusSearchIndex
@@ -23,13 +24,19 @@ from services.runtime.channel import MeshChannel
 from services.runtime.idempotency import PostgresReplies
 from services.runtime.paging import PageTokens
 
+# What these change is in the service's own database; the search index follows it.
+_ATOMIC = [
+    f"/aisle.product.v1.ProductService/{method}"
+    for method in ("CreateProduct", "UpdateProduct", "DeleteProduct", "BatchUpsertCategories", "BatchUpsertReviews")
+]
+
 
 async def build(settings: ProductSettings, stack: AsyncExitStack) -> serve.Service:
     """Connect everything and return what the process serves."""
     database = await stack.enter_async_context(
         sql.connect(settings.database_url.get_secret_value(), service="product", pool_size=settings.database_pool_size)
     )
-    replies = PostgresReplies(database.engine)
+    replies = PostgresReplies(database, _ATOMIC)
     await prepare_database(database, "product", replies)
     catalogue = PostgresCatalogue(database, settings.currency)
     llm = await stack.enter_async_context(
@@ -49,7 +56,9 @@ async def build(settings: ProductSettings, stack: AsyncExitStack) -> serve.Servi
     indexing = IndexProducts(catalogue, index, embedder)
     ports = Ports(catalogue, index, embedder, LlmCopywriter(llm), media, SystemClock(), RandomSuffixes())
     servicer = ProductServicer(
-        use_cases(ports, indexing, settings.currency), PageTokens(settings.token_key.get_secret_value()), media.uri
+        use_cases(ports, indexing, settings.currency, IndexOnceCertain(indexing)),
+        PageTokens(settings.token_key.get_secret_value()),
+        media.uri,
     )
 
     def register(server: grpc.aio.Server) -> None:
@@ -67,8 +76,8 @@ async def build(settings: ProductSettings, stack: AsyncExitStack) -> serve.Servi
 def media_store(settings: ProductSettings) -> FolderMediaStore | S3MediaStore:
     """Return the bucket when one is named, else the folder."""
     if settings.media_bucket:
-        client = s3_client(settings.media_region, settings.media_endpoint_url)
-        return S3MediaStore(client, settings.media_bucket, SystemClock())
+        client, credentials = s3_client(settings.media_region, settings.media_endpoint_url)
+        return S3MediaStore(client, settings.media_bucket, SystemClock(), credentials)
     return FolderMediaStore(settings.media_dir, settings.media_signing_key.get_secret_value(), SystemClock())
 
 

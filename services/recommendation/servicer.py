@@ -10,6 +10,8 @@ from aisle.recommendation.v1.recommendation_service_pb2_grpc import Recommendati
 from services.recommendation.application.recommend_products import RecommendProducts
 from services.recommendation.domain.interaction import Interaction, Kind
 from services.recommendation.domain.shelf import Placement, Question, Shelf
+from services.runtime.errors import Denied
+from services.runtime.interceptors import current_call
 
 DEFAULT_SIZE, LARGEST_SIZE = 12, 40
 
@@ -32,6 +34,7 @@ class RecommendationServicer(RecommendationServiceServicer):
         self, request: pb.RecommendProductsRequest, context: Any
     ) -> pb.RecommendProductsResponse:
         """Answer with shelves."""
+        _only_of_caller(request.shopper)
         placement = Placement(pb.Placement.Name(request.placement).removeprefix("PLACEMENT_").lower())
         size = min(request.page_size or DEFAULT_SIZE, LARGEST_SIZE)
         question = Question(placement, request.shopper, request.product, tuple(request.basket), size)
@@ -41,6 +44,15 @@ class RecommendationServicer(RecommendationServiceServicer):
             degraded=answer.shelves.degraded,
             cached=answer.cached,
         )
+
+
+def _only_of_caller(shopper: str) -> None:
+    """Refuse shelves made of somebody else's history; staff may see what anybody is shown."""
+    call = current_call.get()
+    if not shopper or call is None or call.caller.role == "admin":
+        return
+    if call.caller.subject != shopper:
+        raise Denied("SHOPPER_NOT_CALLER", "Recommendations are for whoever asks.")
 
 
 def interaction_of(content: bytes) -> Interaction | None:

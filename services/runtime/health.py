@@ -12,10 +12,15 @@ from grpc_health.v1._async import HealthServicer
 log = logging.getLogger("aisle.health")
 
 CHECK_INTERVAL = 2.0
+# What is away is looked for more often: nobody waits for longer than it takes to come back.
+CHECK_INTERVAL_AWAY = 0.5
 CHECK_TIMEOUT = 1.5
 # So many failures in a row make a service not ready, so many successes make it ready again.
 FAILURES = 3
 SUCCESSES = 1
+
+# The name under which the process says that it lives, whatever it depends on: nobody restarts it for a database.
+ALIVE = "alive"
 
 Check = Callable[[], Awaitable[object]]
 
@@ -49,8 +54,11 @@ class Health:
         self._leaving = False
 
     async def serving(self) -> None:
-        """Say SERVING: called once everything is connected and warm."""
-        await self._announce(health_pb2.HealthCheckResponse.SERVING)
+        """Say SERVING, unless something is missing already: called once everything is connected and warm."""
+        await self.servicer.set(ALIVE, health_pb2.HealthCheckResponse.SERVING)
+        for name, state in self._states.items():
+            state.ready = await self._succeeds(name)
+        await self._announce_readiness()
 
     async def not_serving(self) -> None:
         """Say NOT_SERVING for good: called when the process begins to drain."""
@@ -60,23 +68,33 @@ class Health:
     async def watch(self) -> None:
         """Check the hard dependencies until cancelled."""
         while True:
-            await asyncio.sleep(CHECK_INTERVAL)
+            await asyncio.sleep(CHECK_INTERVAL if self._is_ready() else CHECK_INTERVAL_AWAY)
             changed = [name for name in self._checks if await self._observe(name)]
             if changed and not self._leaving:
-                ready = all(state.ready for state in self._states.values())
+                ready = await self._announce_readiness()
                 log.warning("readiness changed", extra={"data": {"ready": ready, "because": changed}})
-                serving = health_pb2.HealthCheckResponse
-                await self._announce(serving.SERVING if ready else serving.NOT_SERVING)
+
+    async def _announce_readiness(self) -> bool:
+        ready = self._is_ready()
+        serving = health_pb2.HealthCheckResponse
+        await self._announce(serving.SERVING if ready else serving.NOT_SERVING)
+        return ready
+
+    def _is_ready(self) -> bool:
+        return all(state.ready for state in self._states.values())
 
     async def _observe(self, name: str) -> bool:
+        return self._states[name].observe(await self._succeeds(name))
+
+    async def _succeeds(self, name: str) -> bool:
         try:
             async with asyncio.timeout(CHECK_TIMEOUT):
                 await self._checks[name]()
         except asyncio.CancelledError:
             raise
         except Exception:  # house: allow any-exception - whatever a dependency raises means that it is away
-            return self._states[name].observe(succeeded=False)
-        return self._states[name].observe(succeeded=True)
+            return False
+        return True
 
     async def _announce(self, state: int) -> None:
         for service in self._services:

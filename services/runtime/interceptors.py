@@ -1,22 +1,23 @@
 """What happens around every call a server answers, the same for all kinds of calls.
 
-Stages run outermost first: telemetry, errors, identity, deadline, validation, idempotency. Each is an async context
-manager around the handler, so a stream is inside all of them until its last message.
+Stages run outermost first: telemetry, errors, identity, deadline, validation, idempotency. What has to see the end of a
+call is an async context manager around the handler, so a stream is inside it until its last message; what only lets in
+or refuses is a function.
 """
 
 import asyncio
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import grpc
 import protovalidate
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from opentelemetry import context as otel_context
 from opentelemetry import propagate, trace
 
@@ -25,6 +26,13 @@ from services.runtime import errors, status, telemetry
 from services.runtime.policy import Policy, policy_of
 
 log = logging.getLogger("aisle.rpc")
+# What staff changed or tried to change. Kept apart by its name, so that it can be kept longer than the rest.
+audit = logging.getLogger("aisle.audit")
+# Told whatever else is not.
+audit.setLevel(logging.INFO)
+
+# What went wrong on the side of whoever answers, as the conventions count it.
+FAULTS = ("UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS")
 
 ROLES = {"anonymous": ROLE_ANONYMOUS, "shopper": ROLE_SHOPPER, "admin": ROLE_ADMIN}
 
@@ -36,6 +44,8 @@ class Caller:
     service: str = ""
     subject: str = ""
     role: str = "anonymous"
+    # Of the end user, as the edge saw it: what is counted when nobody is signed in.
+    address: str = ""
 
 
 @dataclass(slots=True)
@@ -49,6 +59,8 @@ class Call:
     request_id: str = ""
     caller: Caller = field(default_factory=Caller)
     code: str = "OK"
+    # What the call is about, for the audit log.
+    resource: str = ""
 
 
 class Replies(Protocol):
@@ -60,18 +72,17 @@ class Replies(Protocol):
 
 
 current_call: ContextVar[Call | None] = ContextVar("current_call", default=None)
-Stage = Callable[[Call, Message], AbstractAsyncContextManager[None]]
 
 
 @asynccontextmanager
-async def telemetry_stage(call: Call, request: Message) -> AsyncIterator[None]:
+async def _telemetry(call: Call) -> AsyncIterator[None]:
     """Span, histogram and one log line, recorded when the call or stream has ended."""
     call.request_id = call.metadata.get("x-request-id") or str(uuid.uuid4())
     service, _, name = call.method.lstrip("/").partition("/")
     attributes = {telemetry.RPC_SERVICE: service, telemetry.RPC_METHOD: name}
     started = time.perf_counter()
     parent = propagate.extract(call.metadata)
-    span = telemetry.tracer.start_span(call.method, parent, trace.SpanKind.SERVER, attributes)
+    span = telemetry.tracer.start_span(call.method.lstrip("/"), parent, trace.SpanKind.SERVER, attributes)
     # Attached and never detached: the call's context ends with it, and a left stream is closed from another one.
     otel_context.attach(trace.set_span_in_context(span, parent))
     try:
@@ -82,6 +93,8 @@ async def telemetry_stage(call: Call, request: Message) -> AsyncIterator[None]:
     finally:
         elapsed = (time.perf_counter() - started) * 1000
         span.set_attribute(telemetry.RPC_STATUS, call.code)
+        if span.is_recording():
+            _describe(span, call)
         span.end()
         telemetry.rpc_duration.record(elapsed, {**attributes, telemetry.RPC_STATUS: call.code})
         data = {
@@ -92,43 +105,49 @@ async def telemetry_stage(call: Call, request: Message) -> AsyncIterator[None]:
             "caller": call.caller.service,
         }
         log.info("rpc", extra={"data": data})
+        if call.policy is not None and call.policy.audited:
+            actor = {"actor": call.caller.subject, "role": call.caller.role, "resource": call.resource}
+            audit.info("admin action", extra={"data": {**data, **actor}})
 
 
-class ErrorsStage:
-    """The only place where an error becomes a status."""
-
-    def __init__(self, domain: str) -> None:
-        """Take the ErrorInfo domain, for example "product.aisle"."""
-        self._domain = domain
-
-    @asynccontextmanager
-    async def __call__(self, call: Call, request: Message) -> AsyncIterator[None]:
-        """Answer domain errors by their code, anything else by a fixed text; log the latter with its traceback."""
-        try:
-            yield
-        except errors.AisleError as error:
-            answer = status.to_status(error, self._domain)
-        except (asyncio.CancelledError, grpc.aio.AbortError):
-            raise
-        except Exception:
-            log.exception("call failed", extra={"data": {"method": call.method, "request_id": call.request_id}})
-            answer = status.internal(self._domain, call.request_id)
-        else:
-            return
-        rendered = status.to_grpc(answer)
-        call.code = rendered.code.name
-        # The published type stubs do not know abort_with_status yet.
-        context: Any = call.context
-        await context.abort_with_status(rendered)
+def _describe(span: trace.Span, call: Call) -> None:
+    """Say what the call came to. What a caller did wrong is no error of the one who answers."""
+    span.set_attributes({telemetry.REQUEST_ID: call.request_id, telemetry.CALLER: call.caller.service})
+    if call.code in FAULTS:
+        span.set_status(trace.StatusCode.ERROR)
 
 
 @asynccontextmanager
-async def identity_stage(call: Call, request: Message) -> AsyncIterator[None]:
+async def _errors(call: Call, domain: str) -> AsyncIterator[None]:
+    """Answer domain errors by their code, anything else by a fixed text; log the latter with its traceback.
+
+    The only place where an error becomes a status.
+    """
+    try:
+        yield
+    except errors.AisleError as error:
+        answer = status.to_status(error, domain)
+    except (asyncio.CancelledError, grpc.aio.AbortError):
+        raise
+    except Exception:
+        log.exception("call failed", extra={"data": {"method": call.method, "request_id": call.request_id}})
+        answer = status.internal(domain, call.request_id)
+    else:
+        return
+    rendered = status.to_grpc(answer)
+    call.code = rendered.code.name
+    # The published type stubs do not know abort_with_status yet.
+    context: Any = call.context
+    await context.abort_with_status(rendered)
+
+
+def _identify(call: Call) -> None:
     """Refuse services and users that the method's policy does not name."""
     call.caller = Caller(
         service=call.metadata.get("x-aisle-caller", ""),
         subject=call.metadata.get("x-aisle-subject", ""),
         role=call.metadata.get("x-aisle-role", "anonymous"),
+        address=call.metadata.get("x-aisle-address", ""),
     )
     if call.policy is not None:
         if call.caller.service not in call.policy.callers:
@@ -140,11 +159,10 @@ async def identity_stage(call: Call, request: Message) -> AsyncIterator[None]:
             raise errors.Denied("ROLE_TOO_LOW", "Your role does not allow this.")
     # Never reset: every call runs in a context of its own, and a stream whose client left is closed from another one.
     current_call.set(call)
-    yield
 
 
 @asynccontextmanager
-async def deadline_stage(call: Call, request: Message) -> AsyncIterator[None]:
+async def _deadline(call: Call) -> AsyncIterator[None]:
     """End the call at the nearer of the caller's deadline and the method's own; refuse work that is dead already."""
     inherited = call.context.time_remaining()
     if inherited is not None and inherited <= 0:
@@ -160,23 +178,42 @@ async def deadline_stage(call: Call, request: Message) -> AsyncIterator[None]:
         raise errors.DeadlineExceeded("DEADLINE_EXCEEDED", "The call took longer than it may.") from None
 
 
-@asynccontextmanager
-async def validation_stage(call: Call, request: Message) -> AsyncIterator[None]:
-    """Refuse requests that break the rules written on their fields."""
-    if isinstance(request, Message):
+class _Unreadable:
+    """Stands where a request was that is no message of its type."""
+
+
+def _reading(parse: Callable[[bytes], Message] | None) -> Callable[[bytes], Message | _Unreadable] | None:
+    """Return a parser that leaves the refusal to the stages: gRPC would say UNKNOWN, and what class we choked on."""
+    if parse is None:
+        return None
+
+    def read(raw: bytes) -> Message | _Unreadable:
         try:
-            protovalidate.validate(request)
-        except protovalidate.ValidationError as invalid:
-            violations = [_violation(v.proto) for v in invalid.violations]
-            first = violations[0]
-            raise errors.Invalid(
-                "FIELD_INVALID",
-                "{field}: {problem}.",
-                violations,
-                field=first.field,
-                problem=first.description,
-            ) from None
-    yield
+            return parse(raw)
+        except DecodeError:
+            return _Unreadable()
+
+    return read
+
+
+def _validate(request: Message | _Unreadable) -> None:
+    """Refuse requests that break the rules written on their fields."""
+    if isinstance(request, _Unreadable):
+        raise errors.Invalid("REQUEST_UNREADABLE", "The request is not a message of the type this method takes.")
+    if not isinstance(request, Message):
+        return
+    try:
+        protovalidate.validate(request)
+    except protovalidate.ValidationError as invalid:
+        violations = [_violation(v.proto) for v in invalid.violations]
+        first = violations[0]
+        raise errors.Invalid(
+            "FIELD_INVALID",
+            "{field}: {problem}.",
+            violations,
+            field=first.field,
+            problem=first.description,
+        ) from None
 
 
 def _violation(found: Any) -> errors.FieldViolation:
@@ -196,13 +233,7 @@ class MeshInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
 
     def __init__(self, domain: str, replies: Replies | None = None) -> None:
         """Take the ErrorInfo domain and, for services with mutations, where replies are remembered."""
-        self._stages: Sequence[Stage] = (
-            telemetry_stage,
-            ErrorsStage(domain),
-            identity_stage,
-            deadline_stage,
-            validation_stage,
-        )
+        self._domain = domain
         self._replies = replies
 
     async def intercept_service(
@@ -217,7 +248,7 @@ class MeshInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         if handler is None or policy is None:
             return handler
         shape = {
-            "request_deserializer": handler.request_deserializer,
+            "request_deserializer": _reading(handler.request_deserializer),
             "response_serializer": handler.response_serializer,
         }
         if handler.response_streaming:
@@ -226,33 +257,49 @@ class MeshInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
 
     def _unary(self, method: str, policy: Policy, behaviour: Any) -> Any:
         async def answer(request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            call = _call(method, policy, context)
-            async with self._around(call, request):
-                if self._replies is None or not policy.side_effects:
-                    return await behaviour(request, context)
-                return await self._replies.once(
-                    call.caller.service, method, request, lambda: behaviour(request, context)
-                )
+            call = _call(method, policy, context, request)
+            async with _telemetry(call), _errors(call, self._domain):
+                _identify(call)
+                async with _deadline(call):
+                    _validate(request)
+                    if self._replies is None or not policy.side_effects:
+                        return await behaviour(request, context)
+                    return await self._replies.once(
+                        call.caller.service, method, request, lambda: behaviour(request, context)
+                    )
 
         return answer
 
     def _streaming(self, method: str, policy: Policy, behaviour: Any) -> Any:
         async def answer(request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
-            call = _call(method, policy, context)
-            async with self._around(call, request), aclosing(behaviour(request, context)) as replies:
-                async for reply in replies:
-                    yield reply
+            call = _call(method, policy, context, request)
+            async with _telemetry(call), _errors(call, self._domain):
+                _identify(call)
+                async with _deadline(call):
+                    _validate(request)
+                    async with aclosing(behaviour(request, context)) as replies:
+                        async for reply in replies:
+                            yield reply
 
         return answer
 
-    @asynccontextmanager
-    async def _around(self, call: Call, request: Message) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            for stage in self._stages:
-                await stack.enter_async_context(stage(call, request))
-            yield
 
-
-def _call(method: str, policy: Policy, context: grpc.aio.ServicerContext[Any, Any]) -> Call:
+def _call(method: str, policy: Policy, context: grpc.aio.ServicerContext[Any, Any], request: Any) -> Call:
     metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
-    return Call(method=method, context=context, policy=policy, metadata=metadata)
+    resource = _resource(request) if policy.audited else ""
+    return Call(method=method, context=context, policy=policy, metadata=metadata, resource=resource)
+
+
+def _resource(request: Any) -> str:
+    """Return what a change is about: the name in the request, or the first of several and how many there are."""
+    if not isinstance(request, Message):
+        return ""
+    inner, more = request, 0
+    for found, value in request.ListFields():
+        if found.message_type is None or found.message_type.full_name.startswith("google."):
+            continue
+        inner, more = (value[0], len(value) - 1) if found.is_repeated else (value, 0)
+        break
+    names = (getattr(one, key, "") for one in (request, inner) for key in ("name", "product_id", "key", "display_name"))
+    name = next((str(one) for one in names if one), "")[:200]
+    return f"{name} and {more} more" if more else name

@@ -6,14 +6,19 @@ from functools import cache
 from importlib import import_module
 from pkgutil import walk_packages
 from types import ModuleType
+from typing import cast
 
 from google.protobuf import descriptor_pool
-from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.descriptor import EnumValueDescriptor, MethodDescriptor, ServiceDescriptor
 
 import aisle
 from aisle.mesh.v1 import policy_pb2
 
 _NO_SIDE_EFFECTS = 1
+_RATE_CLASS = "RATE_CLASS_"
+
+# On calls made while answering a call that is retried itself. Proxies do not repeat these: of a chain one call is.
+RETRIED_OUTSIDE = "x-aisle-retried-outside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,11 @@ class Policy:
     callers: frozenset[str]
     role: int
     rate_class: int
+
+    @property
+    def audited(self) -> bool:
+        """Return whether the audit log tells of every call: staff changes something by it."""
+        return self.side_effects and self.role == policy_pb2.ROLE_ADMIN
 
     @property
     def deadline(self) -> float:
@@ -66,9 +76,38 @@ def methods_without_policy() -> list[str]:
     return missing
 
 
+def rate_classes() -> Mapping[str, bool]:
+    """Return the rate classes by name, `browse`, and whether their calls pass while nobody can count them."""
+    return {
+        value.name.removeprefix(_RATE_CLASS).lower(): _limiter_away(value) == policy_pb2.LIMITER_AWAY_PASS
+        for value in policy_pb2.RateClass.DESCRIPTOR.values
+        if value.number
+    }
+
+
+def rate_classes_without_policy() -> list[str]:
+    """Return the rate classes that do not say what happens while nobody can count."""
+    values = policy_pb2.RateClass.DESCRIPTOR.values
+    return [value.name for value in values if value.number and not _limiter_away(value)]
+
+
+def rate_class_name(number: int) -> str:
+    """Return the name of a rate class: `browse`."""
+    return policy_pb2.RateClass.Name(cast(policy_pb2.RateClass.ValueType, number)).removeprefix(_RATE_CLASS).lower()
+
+
+def role_name(number: int) -> str:
+    """Return the name of a role: `shopper`."""
+    return policy_pb2.Role.Name(cast(policy_pb2.Role.ValueType, number)).removeprefix("ROLE_").lower()
+
+
 def service_name(full_name: str) -> str:
     """Return the mesh name of a contract's service: `aisle.product.v1.ProductService` is `product`."""
     return full_name.split(".")[1]
+
+
+def _limiter_away(value: EnumValueDescriptor) -> int:
+    return int(value.GetOptions().Extensions[policy_pb2.limiter_away])
 
 
 def _read(service: ServiceDescriptor, method: MethodDescriptor) -> Policy:

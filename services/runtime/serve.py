@@ -74,7 +74,13 @@ Build = Callable[[AsyncExitStack], Awaitable[Service]]
 
 def run(settings: RuntimeSettings, build: Build) -> None:
     """Run a service until it is told to stop. `build` connects its adapters on the given stack."""
-    telemetry.setup(settings.service, settings.log_level, settings.otlp_endpoint)
+    telemetry.setup(
+        settings.service,
+        settings.log_level,
+        settings.otlp_endpoint,
+        sampled_percent=settings.trace_sampled_percent,
+        metric_seconds=settings.metric_seconds,
+    )
     uvloop.run(_serve(settings, build))
 
 
@@ -132,6 +138,8 @@ def _server(settings: RuntimeSettings, service: Service, state: health.Health) -
             ("grpc.max_receive_message_length", settings.max_message_bytes),
             ("grpc.max_send_message_length", settings.max_message_bytes),
             ("grpc.so_reuseport", 0),
+            # Envoy pings a silent connection every 10 seconds; by default a server hangs up on that after three pings.
+            ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
         ),
     )
     service.register(server)

@@ -35,6 +35,10 @@ class RuntimeSettings(BaseSettings):
         16 * 1024 * 1024, ge=1024, description="Largest gRPC message sent or accepted, in bytes."
     )
     otlp_endpoint: str = Field("", description="OTLP/gRPC collector for traces and metrics; empty sends none.")
+    trace_sampled_percent: float = Field(
+        100.0, ge=0, le=100, description="Share of the traces begun here that are kept; others keep their caller's."
+    )
+    metric_seconds: float = Field(60.0, ge=1, le=3600, description="Seconds between two reports of metrics.")
     log_level: str = Field("INFO", description="Least level that is logged: DEBUG, INFO, WARNING or ERROR.")
     token_key: SecretStr = Field(..., description="Key that signs page tokens; the same on all replicas.")
 

@@ -2,14 +2,18 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NewType
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
+from opentelemetry.instrumentation.sqlalchemy.engine import EngineTracer
 from sqlalchemy import Connection, exc, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from services.runtime import telemetry
 
 Session = NewType("Session", AsyncSession)
 ReadSession = NewType("ReadSession", AsyncSession)
@@ -44,20 +48,49 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
         """Yield a session that commits when the block ends well and rolls back when it does not."""
+        outer = self._outer()
+        if outer is not None:
+            async with outer.begin_nested():
+                yield outer
+            return
         async with self._sessions() as session, session.begin():
             yield Session(session)
 
     @asynccontextmanager
+    async def together(self) -> AsyncIterator[Session]:
+        """Yield a transaction that all others of this database opened within the block are parts of.
+
+        They take effect together or not at all. The block is one task: parts do not run side by side.
+        """
+        async with self.transaction() as session:
+            reset = _together.set((self, session))
+            try:
+                yield session
+            finally:
+                _together.reset(reset)
+
+    @asynccontextmanager
     async def reading(self) -> AsyncIterator[ReadSession]:
-        """Yield a session whose transaction PostgreSQL keeps from writing."""
+        """Yield a session whose transaction PostgreSQL keeps from writing, unless it is part of one that writes."""
+        outer = self._outer()
+        if outer is not None:
+            yield ReadSession(outer)
+            return
         async with self._sessions() as session, session.begin():
             await session.execute(text("SET TRANSACTION READ ONLY"))
             yield ReadSession(session)
+
+    def _outer(self) -> Session | None:
+        found = _together.get()
+        return found[1] if found is not None and found[0] is self else None
 
     async def check(self) -> None:
         """Raise while the database does not answer."""
         async with self.engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
+
+
+_together: ContextVar[tuple[Database, Session] | None] = ContextVar("together", default=None)
 
 
 @asynccontextmanager
@@ -80,6 +113,8 @@ async def connect(
             "server_settings": {"application_name": f"aisle-{service}", "search_path": service},
         },
     )
+    # Statements with places where their values go.
+    EngineTracer(telemetry.tracer, engine.sync_engine, telemetry.connections_used)  # type: ignore[no-untyped-call]
     try:
         yield Database(engine)
     finally:

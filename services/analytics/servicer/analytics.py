@@ -1,5 +1,6 @@
 """The contract of the analytics service to its use cases and back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +20,8 @@ from services.analytics.domain.report import Cell, Report
 from services.analytics.domain.usage import UsageRecord
 from services.analytics.servicer import usage_messages
 from services.analytics.servicer.events import event_of
-from services.runtime.errors import FieldViolation, Invalid
+from services.runtime.errors import Denied, FieldViolation, Invalid
+from services.runtime.interceptors import current_call
 from services.runtime.paging import PageTokens, page_size
 
 _REPORT = "REPORT_"
@@ -52,6 +54,7 @@ class AnalyticsServicer(AnalyticsServiceServicer):
     async def WriteEvents(self, request: pb.WriteEventsRequest, context: Any) -> pb.WriteEventsResponse:
         """Take events in."""
         now = self._clock.now()
+        _only_of_caller(request.events)
         accepted = await self._record([_checked(message, place, now) for place, message in enumerate(request.events)])
         return pb.WriteEventsResponse(accepted_count=accepted)
 
@@ -137,6 +140,15 @@ def _checked(message: event_pb2.Event, place: int, now: datetime) -> Event:
         return event_of(message, now)
     except (ValueError, OverflowError):
         raise _field_invalid(f"events[{place}].event_time", "is not a time") from None
+
+
+def _only_of_caller(events: Sequence[event_pb2.Event]) -> None:
+    """Refuse events about anybody but the user the call is made for; staff may tell about everybody."""
+    call = current_call.get()
+    if call is None or call.caller.role == "admin":
+        return
+    if any(event.shopper != call.caller.subject for event in events):
+        raise Denied("SHOPPER_NOT_CALLER", "Events tell about whoever sends them.")
 
 
 def _field_invalid(field: str, problem: str) -> Invalid:

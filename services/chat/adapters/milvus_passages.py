@@ -9,11 +9,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
-from pymilvus import AsyncMilvusClient, DataType, Function, FunctionType, MilvusException
 
 from services.chat.domain.retrieval import Stored, Vector
-from services.runtime.channel import UNPINGED
+from services.runtime import telemetry
+from services.runtime.channel import UNPINGED, without_pandas
 from services.runtime.errors import Unavailable
+
+with without_pandas():
+    from pymilvus import AsyncMilvusClient, DataType, Function, FunctionType, MilvusException
 
 _READ_TIMEOUT = 2.0
 _WRITE_TIMEOUT = 15.0
@@ -27,9 +30,10 @@ logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
 class MilvusPassages:
     """Finds passages by meaning and by words."""
 
-    def __init__(self, uri: str, collection: str) -> None:
-        """Take the server's address and the collection's name. Connects with the first call."""
+    def __init__(self, uri: str, collection: str, token: str = "") -> None:
+        """Take the server's address, the collection's name, and the server's token. Connects with the first call."""
         self._uri = uri
+        self._token = token
         self._collection = collection
         self._client: AsyncMilvusClient | None = None
         self._dimension = 0
@@ -48,7 +52,8 @@ class MilvusPassages:
                 await self._ensure(len(rows[0]["dense"]))
                 # A row that Milvus refuses would take its older self with it: all are checked before any is sent.
                 _check(rows, self._dimension)
-                await self._connected().upsert(self._collection, rows, timeout=_WRITE_TIMEOUT)
+                with telemetry.database_span("milvus", "upsert", self._collection):
+                    await self._connected().upsert(self._collection, rows, timeout=_WRITE_TIMEOUT)
             elif not await self._exists():
                 return
             stale = f"article in {json.dumps(list(articles), ensure_ascii=False)}"
@@ -89,9 +94,10 @@ class MilvusPassages:
 
     async def _search(self, **arguments: Any) -> list[str]:
         try:
-            found = await self._connected().search(
-                self._collection, output_fields=["key"], timeout=_READ_TIMEOUT, **arguments
-            )
+            with telemetry.database_span("milvus", "search", self._collection):
+                found = await self._connected().search(
+                    self._collection, output_fields=["key"], timeout=_READ_TIMEOUT, **arguments
+                )
         except MilvusException as error:
             if error.code == _NO_COLLECTION:
                 self._dimension = 0
@@ -129,7 +135,7 @@ class MilvusPassages:
 
     def _connected(self) -> AsyncMilvusClient:
         if self._client is None:
-            self._client = AsyncMilvusClient(uri=self._uri, grpc_options=dict(UNPINGED))
+            self._client = AsyncMilvusClient(uri=self._uri, token=self._token, grpc_options=dict(UNPINGED))
         return self._client
 
     @asynccontextmanager

@@ -46,6 +46,8 @@ log = logging.getLogger("aisle.chat")
 _REMEMBERED = 8
 # Seconds between tries to store an answer while the database restarts.
 _STORE_AGAIN = (0.2, 0.5, 1.0, 2.0, 4.0)
+# Seconds between looks whether an answer that another call is writing is there.
+_FIRST_LOOK, _LAST_LOOK = 0.1, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class SendMessage:
         text = clean(said.text)
         if not text:
             raise nothing_said()
-        begun = await self._begin(replace(said, text=text))
+        begun = await self._begun(replace(said, text=text))
         yield Started(begun.question, begun.answer)
         if begun.again:
             for event in _told_again(begun.answer):
@@ -161,6 +163,14 @@ class SendMessage:
             message = draft.ended(state)
             await asyncio.shield(self._end(message))
         yield Finished(message)
+
+    async def _begun(self, said: Said) -> _Begun:
+        """Return the turn. The same request sent twice waits for the answer to the first, and is told that."""
+        begun, pause = await self._begin(said), _FIRST_LOOK
+        while begun.again and begun.answer.state is State.STREAMING:
+            await asyncio.sleep(pause)
+            begun, pause = await self._begin(said), min(2 * pause, _LAST_LOOK)
+        return begun
 
     async def _begin(self, said: Said) -> _Begun:
         now = self._clock.now()
@@ -195,7 +205,7 @@ class SendMessage:
         return _Begun(question, answer, tuple(earlier))
 
     async def _again(self, conversations: Conversations, conversation: Conversation, said: Said) -> _Begun | None:
-        """Return the turn that the same request began before, if there was one."""
+        """Return the turn that the same request began before, if there was one: its answer may still stream."""
         if not said.request_id:
             return None
         question = await conversations.asked_by(conversation.key, said.request_id)
@@ -206,9 +216,7 @@ class SendMessage:
         answer = await conversations.answer_to(conversation.key, question.key)
         if answer is None:
             return None
-        if answer.state is State.STREAMING:
-            if conversation.busy(self._clock.now()):
-                raise answer_in_progress(conversation.key)
+        if answer.state is State.STREAMING and not conversation.busy(self._clock.now()):
             answer = replace(answer, state=State.FAILED)
             await conversations.finish(answer, self._clock.now())
         return _Begun(question, answer, again=True)

@@ -1,11 +1,16 @@
 """Refusals of the assistant."""
 
-from services.runtime.errors import Conflict, FieldViolation, Invalid, NotFound
+from services.runtime.errors import Conflict, Denied, FieldViolation, Invalid, NotFound
 
 
 def conversation_not_found(key: str) -> NotFound:
     """Nobody learns whether a conversation of somebody else exists."""
     return NotFound("CONVERSATION_NOT_FOUND", "There is no conversation {name}.", name=f"conversations/{key}")
+
+
+def owner_not_caller() -> Denied:
+    """Nobody begins a conversation in the name of another."""
+    return Denied("OWNER_NOT_CALLER", "A conversation belongs to whoever begins it.")
 
 
 def article_not_found(key: str) -> NotFound:

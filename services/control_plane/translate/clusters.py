@@ -5,6 +5,7 @@ from envoy_data_plane.envoy.config.cluster.v3 import (
     CircuitBreakersThresholds,
     CircuitBreakersThresholdsRetryBudget,
     Cluster,
+    ClusterCommonLbConfig,
     ClusterDiscoveryType,
     ClusterEdsClusterConfig,
     ClusterLbPolicy,
@@ -26,52 +27,73 @@ from envoy_data_plane.envoy.extensions.upstreams.http.v3 import HttpProtocolOpti
 from envoy_data_plane.envoy.type.v3 import Percent
 from envoy_data_plane.google.protobuf import Any
 
-from services.control_plane.topology import Protocol, Service
-from services.control_plane.translate import wire
+from services.control_plane.topology import Delivery, Protocol, Service, Trust
+from services.control_plane.translate import mutual_tls, wire
 
 _PROTOCOL_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
-# Retries never make more than a fifth of the running calls, so a failing service does not get a storm on top.
-_RETRY_BUDGET_PERCENT = 20.0
+# The budget is a share of what runs, retries included: with 15 %, a failing service is sent at most 15/85, less than a
+# fifth, on top of what was asked.
+_RETRY_BUDGET_PERCENT = 15.0
 _MIN_RETRIES = 3
-_MAX_RUNNING = 4096
 
 # Uvicorn closes a connection after 5 idle seconds: ours has to be the side that closes first.
-_HTTP_IDLE_SECONDS = 4.0
+HTTP_IDLE_SECONDS = 4.0
+# Between proxies a new one costs a handshake.
+_PROXY_IDLE_SECONDS = 60.0
 
 
-def cluster(service: Service) -> Cluster:
-    """Return the cluster of a service; its endpoints come separately."""
+def cluster(
+    service: Service, version: str, delivery: Delivery, *, counts: bool = False, trust: Trust | None = None
+) -> Cluster:
+    """Return the cluster of a version of a service; its endpoints come separately. The rate limiter's `counts`."""
+    if trust is None:
+        return _cluster(service, version, delivery, counts, protocol_options(service.protocol, HTTP_IDLE_SECONDS))
+    options = protocol_options(service.protocol, _PROXY_IDLE_SECONDS, trust.connection_seconds)
+    return mutual_tls.towards(trust, service, _cluster(service, version, delivery, counts, options))
+
+
+def _cluster(service: Service, version: str, delivery: Delivery, counts: bool, options: dict[str, Any]) -> Cluster:
     return Cluster(
-        name=service.name,
+        name=wire.cluster_name(service.name, version),
         type=ClusterDiscoveryType.EDS,
         eds_cluster_config=ClusterEdsClusterConfig(eds_config=wire.over_ads()),
         connect_timeout=wire.seconds(1),
         # Calls differ by a factor of thousands (a read, a generated answer): count what runs, not what was sent.
         lb_policy=ClusterLbPolicy.LEAST_REQUEST,
         health_checks=[_health_check(service)],
-        circuit_breakers=CircuitBreakers(thresholds=[_thresholds()]),
+        circuit_breakers=CircuitBreakers(thresholds=[_thresholds(delivery.max_calls or wire.MAX_RUNNING)]),
         outlier_detection=_outlier_detection(),
+        # Any service that hangs is better than none, but not one that is asked before each request: when no replica
+        # of the rate limiter is well, nobody waits for it.
+        common_lb_config=ClusterCommonLbConfig(healthy_panic_threshold=Percent(value=0.0)) if counts else None,
         upstream_connection_options=UpstreamConnectionOptions(
             tcp_keepalive=TcpKeepalive(keepalive_probes=3, keepalive_time=30, keepalive_interval=5)
         ),
         # A replica that left the registry is gone, whatever its last health check said.
         ignore_health_on_host_removal=True,
-        typed_extension_protocol_options={_PROTOCOL_OPTIONS: Any.pack(_protocol_options(service))},
+        typed_extension_protocol_options=options,
     )
 
 
-def _protocol_options(service: Service) -> UpstreamProtocolOptions:
-    if service.protocol is Protocol.GRPC:
+def protocol_options(protocol: Protocol, idle_seconds: float, lasting_seconds: float = 0.0) -> dict[str, Any]:
+    """Return how connections of a cluster speak. HTTP/1 ones end when idle for so long, any at most that old."""
+    lasting = wire.seconds(lasting_seconds) if lasting_seconds else None
+    if protocol is Protocol.GRPC:
         keepalive = KeepaliveSettings(interval=wire.seconds(30), timeout=wire.seconds(5))
         http2 = Http2ProtocolOptions(connection_keepalive=keepalive)
-        return UpstreamProtocolOptions(
-            explicit_http_config=HttpProtocolOptionsExplicitHttpConfig(http2_protocol_options=http2)
+        options = UpstreamProtocolOptions(
+            common_http_protocol_options=HttpProtocolOptions(max_connection_duration=lasting) if lasting else None,
+            explicit_http_config=HttpProtocolOptionsExplicitHttpConfig(http2_protocol_options=http2),
         )
-    return UpstreamProtocolOptions(
-        common_http_protocol_options=HttpProtocolOptions(idle_timeout=wire.seconds(_HTTP_IDLE_SECONDS)),
-        explicit_http_config=HttpProtocolOptionsExplicitHttpConfig(http_protocol_options=Http1ProtocolOptions()),
-    )
+    else:
+        options = UpstreamProtocolOptions(
+            common_http_protocol_options=HttpProtocolOptions(
+                idle_timeout=wire.seconds(idle_seconds), max_connection_duration=lasting
+            ),
+            explicit_http_config=HttpProtocolOptionsExplicitHttpConfig(http_protocol_options=Http1ProtocolOptions()),
+        )
+    return {_PROTOCOL_OPTIONS: Any.pack(options)}
 
 
 def _health_check(service: Service) -> HealthCheck:
@@ -89,11 +111,11 @@ def _health_check(service: Service) -> HealthCheck:
     )
 
 
-def _thresholds() -> CircuitBreakersThresholds:
+def _thresholds(max_calls: int) -> CircuitBreakersThresholds:
     return CircuitBreakersThresholds(
-        max_connections=_MAX_RUNNING,
-        max_pending_requests=_MAX_RUNNING,
-        max_requests=_MAX_RUNNING,
+        max_connections=max_calls,
+        max_pending_requests=max_calls,
+        max_requests=max_calls,
         retry_budget=CircuitBreakersThresholdsRetryBudget(
             budget_percent=Percent(value=_RETRY_BUDGET_PERCENT), min_retry_concurrency=_MIN_RETRIES
         ),

@@ -1,13 +1,17 @@
 """What Envoy says when it answers itself: each API has its own words for errors, people get a page that comes back."""
 
-from dataclasses import dataclass
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+import grpc
 from envoy_data_plane.envoy.config.accesslog.v3 import (
     AccessLogFilter,
     AndFilter,
     ComparisonFilter,
     ComparisonFilterOp,
     HeaderFilter,
+    MetadataFilter,
     StatusCodeFilter,
 )
 from envoy_data_plane.envoy.config.core.v3 import (
@@ -23,12 +27,23 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v
     LocalReplyConfig,
     ResponseMapper,
 )
-from envoy_data_plane.envoy.type.matcher.v3 import StringMatcher
+from envoy_data_plane.envoy.type.matcher.v3 import (
+    MetadataMatcher,
+    MetadataMatcherPathSegment,
+    StringMatcher,
+    ValueMatcher,
+)
 from envoy_data_plane.google.protobuf import Struct
+from google.rpc import error_details_pb2
+from google.rpc.status_pb2 import Status
+
+from services.control_plane.translate import wire
 
 # Under this prefix errors have the shape that OpenAI's clients know.
 _OPENAI = "/v1/"
 _APIS = ("/api/", _OPENAI)
+# What services say of themselves (services/runtime/interceptors.py), without telling who may.
+_NOT_ALLOWED, _NOT_ALLOWED_WORDS = "CALLER_NOT_ALLOWED", "The caller, or whom it calls for, may not call this."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +52,14 @@ class _Problem:
     title: str
     detail: str
     retry_after: int = 0
+    # Where the services say it in words of their own.
+    reason: str = ""
 
 
 # Fixed sentences: Envoy's own tell outsiders addresses and reasons that are none of their business.
 _PROBLEMS = (
     _Problem(400, "Bad request", "The request is not valid HTTP."),
+    _Problem(401, "Unauthenticated", "The access token is not valid.", reason="TOKEN_INVALID"),
     _Problem(403, "Forbidden", "This is not allowed here."),
     _Problem(404, "Not found", "There is nothing at this address."),
     _Problem(408, "Request timeout", "The request took too long to arrive."),
@@ -55,6 +73,8 @@ _PROBLEMS = (
     _Problem(504, "Timeout", "The service did not answer in time."),
 )
 
+_EXPIRED = _Problem(401, "Unauthenticated", "The access token has expired.", reason="TOKEN_EXPIRED")
+
 _WAITING_PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="2">
 <meta name="viewport" content="width=device-width"><title>One moment</title>
@@ -63,12 +83,44 @@ _WAITING_PAGE = """<!doctype html>
 """
 
 
-def problem_details() -> LocalReplyConfig:
+def problem_details(headers: Sequence[HeaderValueOption] = ()) -> LocalReplyConfig:
     """Return the mapping: RFC 9457 for programs, OpenAI's errors for its clients, and for people a page that tries
-    again while the shop is away.
+    again while the shop is away. All of them carry some headers.
     """
     # The first that matches wins. Problems name no path: a request refused for its headers has none that is known.
-    return LocalReplyConfig(mappers=[_page(), *map(_openai_mapper, _PROBLEMS), *map(_mapper, _PROBLEMS)])
+    mappers = [_page(), _expired(), *map(_openai_mapper, _PROBLEMS), *map(_mapper, _PROBLEMS)]
+    return LocalReplyConfig(
+        mappers=[replace(mapper, headers_to_add=[*mapper.headers_to_add, *headers]) for mapper in mappers]
+    )
+
+
+def _expired() -> ResponseMapper:
+    """Return the answer to a token that was good once: its client gets a new one and asks again."""
+    message = MetadataMatcher(
+        filter=wire.JWT_FILTER,
+        path=[MetadataMatcherPathSegment(key=part) for part in (wire.TOKEN_FAILURE, "message")],
+        value=ValueMatcher(string_match=StringMatcher(exact="Jwt is expired")),
+    )
+    why = AccessLogFilter(metadata_filter=MetadataFilter(matcher=message, match_if_key_not_found=False))
+    return replace(_mapper(_EXPIRED), filter=_all(_status(401), why))
+
+
+def refused(service: str) -> LocalReplyConfig:
+    """Return what whoever may not call is told by the proxy beside a service: the reason the service would give."""
+    info = error_details_pb2.ErrorInfo(reason=_NOT_ALLOWED, domain=f"{service}.aisle")
+    status = Status(code=grpc.StatusCode.PERMISSION_DENIED.value[0], message=_NOT_ALLOWED_WORDS)
+    status.details.add().Pack(info)
+    details = base64.b64encode(status.SerializeToString(deterministic=True)).decode().rstrip("=")
+    words = SubstitutionFormatString(text_format_source=DataSource(inline_string=_NOT_ALLOWED_WORDS))
+    return LocalReplyConfig(
+        mappers=[
+            ResponseMapper(
+                filter=_status(403),
+                body_format_override=words,
+                headers_to_add=[wire.header("grpc-status-details-bin", details)],
+            )
+        ]
+    )
 
 
 def _mapper(problem: _Problem) -> ResponseMapper:
@@ -97,14 +149,14 @@ def _openai_mapper(problem: _Problem) -> ResponseMapper:
 
 
 def _reason(problem: _Problem) -> str:
-    return problem.title.upper().replace(" ", "_")
+    return problem.reason or problem.title.upper().replace(" ", "_")
 
 
 def _said(problem: _Problem, which: AccessLogFilter, body: dict[str, object], kind: str) -> ResponseMapper:
     return ResponseMapper(
         filter=which,
         body_format_override=SubstitutionFormatString(json_format=Struct.from_dict(body), content_type=kind),
-        headers_to_add=[_header("retry-after", str(problem.retry_after))] if problem.retry_after else [],
+        headers_to_add=[_retry_after(problem.retry_after)] if problem.retry_after else [],
     )
 
 
@@ -114,14 +166,15 @@ def _page() -> ResponseMapper:
         body_format_override=SubstitutionFormatString(
             text_format_source=DataSource(inline_string=_WAITING_PAGE), content_type="text/html; charset=utf-8"
         ),
-        headers_to_add=[_header("retry-after", "1"), _header("cache-control", "no-store")],
+        headers_to_add=[wire.header("retry-after", "1"), wire.header("cache-control", "no-store")],
     )
 
 
-def _header(key: str, value: str) -> HeaderValueOption:
+def _retry_after(seconds: int) -> HeaderValueOption:
+    """Return a wait for answers that bring none: the rate limiter knows better."""
     return HeaderValueOption(
-        header=HeaderValue(key=key, value=value),
-        append_action=HeaderValueOptionHeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
+        header=HeaderValue(key="retry-after", value=str(seconds)),
+        append_action=HeaderValueOptionHeaderAppendAction.ADD_IF_ABSENT,
     )
 
 

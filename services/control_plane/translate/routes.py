@@ -1,10 +1,13 @@
 """Routes: one for each method of the contracts on the egress, one for each part of the URL space on the edge."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from envoy_data_plane.envoy.config.core.v3 import DataSource
 from envoy_data_plane.envoy.config.route.v3 import (
     DirectResponseAction,
+    HeaderMatcher,
+    HedgePolicy,
     RetryPolicy,
     RetryPolicyRetryBackOff,
     RetryPolicyRetryHostPredicate,
@@ -21,51 +24,64 @@ from envoy_data_plane.envoy.extensions.retry.host.previous_hosts.v3 import Previ
 from envoy_data_plane.google.protobuf import Any
 
 from services.control_plane.topology import EdgeRoute, Method, Service, Topology
-from services.control_plane.translate import wire
+from services.control_plane.translate import crowding, delivery, rate_limits, tokens, tracing, wire
+from services.runtime.policy import RETRIED_OUTSIDE
 
-# The call did not reach the service, or the service said UNAVAILABLE: AIP-194 allows no others.
-_RETRY_SAFE = "unavailable,connect-failure,refused-stream,reset-before-request"
-# On the edge the method is not known, so only what was never sent may be sent again.
+# The service said UNAVAILABLE, or the call was lost on its way there, in it (a stopping server cancels what it has no
+# time for) or back: for methods that may be sent twice these are the same. Other statuses are answers (AIP-194).
+_RETRY_SAFE = "unavailable,cancelled,gateway-error,connect-failure,refused-stream,reset"
+# Of a method's time, the share after which a read is asked of another replica as well: one that is frozen says nothing.
+_SECOND_ASKED_AFTER = 0.25
+# What may have effects is sent again only if it was never sent, and so is what comes to the edge, where the method is
+# unknown. Along a chain this multiplies nothing: what was answered by somebody was sent.
 _RETRY_UNSENT = "connect-failure,refused-stream,reset-before-request"
+# How often a retry draws again until it finds a replica not tried yet. A dead replica has the fewest calls running, so
+# of two it is drawn three times in four until it is ejected: with 3 draws a third of the retries went to it again.
+_OTHER_REPLICA_PICKS = 30
 
-_HEALTH = "/grpc.health.v1.Health/"
-_REFLECTION = "/grpc.reflection."
 # Health and reflection are calls of people and probes: short, or watched for a while.
 _WATCH_SECONDS = 600.0
 
 
-def egress(topology: Topology) -> RouteConfiguration:
-    """Return the routes between services: by authority `<service>.aisle`, and by method alone for anyone else."""
-    services = sorted(topology.grpc_services(), key=lambda service: service.name)
+def egress(topology: Topology, services: Iterable[Service] | None = None) -> RouteConfiguration:
+    """Return the routes to services: by authority `<service>.aisle`, and by method alone for anyone else."""
+    chosen = topology.grpc_services() if services is None else services
+    services = sorted(chosen, key=lambda service: service.name)
     named = [_service_host(service, topology) for service in services]
-    every_method = [route for service in services for route in _method_routes(topology.methods_of(service.name))]
+    every_method = [route for service in services for route in _method_routes(service.name, topology)]
     anyone = VirtualHost(name="by_method", domains=["*"], routes=[*every_method, _unimplemented()])
     return RouteConfiguration(name=wire.EGRESS, virtual_hosts=[*named, anyone], ignore_port_in_host_matching=True)
 
 
 def edge(topology: Topology) -> RouteConfiguration:
     """Return the routes for the world outside, in the order of the registry."""
-    shop = VirtualHost(name="shop", domains=["*"], routes=[_edge_route(route) for route in topology.edge_routes])
-    return RouteConfiguration(name=wire.EDGE, virtual_hosts=[shop])
+    shop = VirtualHost(
+        name="shop", domains=["*"], routes=[_edge_route(topology, route) for route in topology.edge_routes]
+    )
+    return RouteConfiguration(name=wire.EDGE, virtual_hosts=[shop], response_headers_to_add=tracing.told_back(topology))
 
 
 def _service_host(service: Service, topology: Topology) -> VirtualHost:
     """Return the host by which one service is named, so that its health and reflection can be asked for."""
-    methods = _method_routes(topology.methods_of(service.name))
-    open_to_all = [_watching(service.name, _HEALTH), _watching(service.name, _REFLECTION)]
+    methods = _method_routes(service.name, topology)
+    open_to_all = [_watching(service.name, wire.HEALTH), _watching(service.name, wire.REFLECTION)]
     return VirtualHost(
         name=service.name, domains=[f"{service.name}.aisle"], routes=[*methods, *open_to_all, _unimplemented()]
     )
 
 
-def _method_routes(methods: Iterable[Method]) -> list[Route]:
+def _method_routes(service: str, topology: Topology) -> list[Route]:
+    spread = topology.delivery_of(service)
     return [
-        Route(name=method.path.lstrip("/"), match=RouteMatch(path=method.path), route=_method_action(method))
-        for method in sorted(methods, key=lambda method: method.path)
+        route
+        for method in sorted(topology.methods_of(service), key=lambda method: method.path)
+        for route in delivery.routes(
+            method.path.lstrip("/"), method.path, _method_action(topology, method), spread, method.without_effects
+        )
     ]
 
 
-def _method_action(method: Method) -> RouteAction:
+def _method_action(topology: Topology, method: Method) -> RouteAction:
     """Return how long a method may take and whether it may be sent again."""
     longest = method.max_duration if method.streaming else method.timeout
     return RouteAction(
@@ -77,7 +93,28 @@ def _method_action(method: Method) -> RouteAction:
             max_stream_duration=wire.seconds(longest), grpc_timeout_header_max=wire.seconds(longest)
         ),
         idle_timeout=wire.seconds(method.idle_timeout) if method.streaming else None,
-        retry_policy=_retry_policy(_RETRY_SAFE) if method.retry_safe and not method.streaming else None,
+        retry_policy=_sent_again(method) if _is_retried(method) else _retry_policy(_RETRY_UNSENT),
+        # The first one goes on beside the second: a read that is slow and not lost still has its answer.
+        hedge_policy=HedgePolicy(hedge_on_per_try_timeout=True) if _is_hedged(method) else None,
+        rate_limits=rate_limits.of_method(topology, method),
+    )
+
+
+def _is_hedged(method: Method) -> bool:
+    return method.retry_safe and method.without_effects and not method.streaming
+
+
+def _is_retried(method: Method) -> bool:
+    return method.retry_safe and not method.streaming
+
+
+def _sent_again(method: Method) -> RetryPolicy:
+    """Return how a method is retried: by one proxy of a chain of calls only, or failures would multiply along it."""
+    outermost = HeaderMatcher(name=RETRIED_OUTSIDE, present_match=True, invert_match=True)
+    return replace(
+        _retry_policy(_RETRY_SAFE),
+        retriable_request_headers=[outermost],
+        per_try_timeout=wire.seconds(method.timeout * _SECOND_ASKED_AFTER) if _is_hedged(method) else None,
     )
 
 
@@ -91,7 +128,7 @@ def _retry_policy(conditions: str) -> RetryPolicy:
                 name="envoy.retry_host_predicates.previous_hosts", typed_config=Any.pack(PreviousHostsPredicate())
             )
         ],
-        host_selection_retry_max_attempts=3,
+        host_selection_retry_max_attempts=_OTHER_REPLICA_PICKS,
     )
 
 
@@ -108,7 +145,7 @@ def _unimplemented() -> Route:
     return Route(name="unimplemented", match=RouteMatch(prefix="/"), direct_response=answer)
 
 
-def _edge_route(route: EdgeRoute) -> Route:
+def _edge_route(topology: Topology, route: EdgeRoute) -> Route:
     websocket = RouteActionUpgradeConfig(upgrade_type="websocket", enabled=True)
     action = RouteAction(
         cluster=route.service,
@@ -116,12 +153,17 @@ def _edge_route(route: EdgeRoute) -> Route:
         idle_timeout=wire.seconds(route.idle_timeout),
         upgrade_configs=[websocket] if route.websocket else [],
         retry_policy=_retry_policy(_RETRY_UNSENT),
+        rate_limits=rate_limits.of_edge_route(topology, route),
     )
     return Route(
         name=route.prefix,
         match=RouteMatch(prefix=route.prefix),
         route=action,
-        typed_per_filter_config={wire.BUFFER_FILTER: Any.pack(_body_limit(route))},
+        typed_per_filter_config={
+            wire.BUFFER_FILTER: Any.pack(_body_limit(route)),
+            **tokens.of_edge_route(topology, route),
+            **crowding.of_edge_route(route),
+        },
     )
 
 

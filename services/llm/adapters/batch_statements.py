@@ -88,10 +88,12 @@ RETURNING position
 """
 # The attempt is on disk once this commits, before anybody is called. A batch that is being cancelled gives nothing:
 # the lock, which claims share, makes this wait for whoever cancels, and whoever cancels wait for this.
+# In a batch that a provider runs, the job of items that are run one by one all the same is called "here".
 CLAIM = """
 WITH going AS (SELECT key FROM batches WHERE key = :key AND state = 2 FOR SHARE),
 picked AS (
     SELECT position FROM batch_items WHERE batch = (SELECT key FROM going) AND state = 1
+      AND (CAST(:whose AS text) = '' OR (job = 'here') = (CAST(:whose AS text) = 'here'))
     ORDER BY position LIMIT :limit FOR UPDATE SKIP LOCKED),
 claimed AS (
     UPDATE batch_items i SET state = 2, attempt = i.attempt + 1, holder = CAST(:holder AS text), job = :job,
@@ -159,6 +161,16 @@ INSERT INTO batch_jobs (key, batch, provider, holder, lease_until)
 SELECT CAST(:key AS text), key, provider, CAST(:holder AS text),
     now() + make_interval(secs => CAST(:lease AS double precision))
 FROM batches WHERE key = :batch RETURNING provider
+"""
+LEFT_TO_PROVIDER = """
+SELECT count(*) AS items FROM batch_items WHERE batch = :key AND state = 1 AND job <> 'here'
+"""
+RUN_HERE = """
+WITH given_back AS (
+    UPDATE batch_items SET state = 1, holder = '', job = 'here'
+    WHERE job = :key AND state = 2 AND position = ANY(CAST(:positions AS bigint[])) RETURNING position, attempt)
+UPDATE batch_attempts a SET end_time = now(), outcome = 1
+FROM given_back WHERE a.position = given_back.position AND a.attempt = given_back.attempt
 """
 TAKE_JOB = """
 UPDATE batch_jobs SET holder = :holder, lease_until = now() + make_interval(secs => CAST(:lease AS double precision))

@@ -5,8 +5,7 @@ kind of connections as to every other provider, without a thread: who leaves a s
 """
 
 import asyncio
-import base64
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Any, Self, cast
@@ -19,11 +18,19 @@ from yarl import URL
 
 from services.llm.adapters.bedrock_signature import BedrockSignature
 from services.llm.adapters.converse_to_events import ConverseReading
-from services.llm.adapters.prompt_to_converse import converse_request, embedding_body, embedding_reply, prefill, profile
+from services.llm.adapters.prompt_to_converse import (
+    converse_request,
+    embedding_body,
+    embedding_reply,
+    prefill,
+    profile,
+    written,
+)
 from services.llm.adapters.provider_connections import (
     FAILURES,
     LAST_BYTES_SECONDS,
     ProviderConnections,
+    embedding_span,
     failure,
     failure_of_status,
     retry_after,
@@ -91,7 +98,7 @@ class BedrockProvider:
     async def generate(self, model: Model, prompt: Prompt, stream: bool = True) -> AsyncGenerator[ProviderEvent, None]:
         """Yield an answer."""
         verb, kind = ("converse-stream", _FRAMES) if stream else ("converse", _JSON)
-        body = _written(converse_request, model, prompt)
+        body = written(converse_request, model, prompt)
         reading = ConverseReading(prefill(prompt)[1])
         try:
             with self._place():
@@ -123,8 +130,9 @@ class BedrockProvider:
         bodies = embedding_body(model.provider_id, texts, model.dimension, query)
         at_once = asyncio.Semaphore(_EMBEDDED_AT_ONCE)
         try:
-            async with asyncio.TaskGroup() as group:
-                calls = [group.create_task(self._invoke(model.provider_id, body, at_once)) for body in bodies]
+            with embedding_span(model):
+                async with asyncio.TaskGroup() as group:
+                    calls = [group.create_task(self._invoke(model.provider_id, body, at_once)) for body in bodies]
         except BaseExceptionGroup as failures:
             # One failure stands for all: the first ends the others.
             raise failures.exceptions[0] from None
@@ -142,9 +150,9 @@ class BedrockProvider:
         return None
 
     async def _invoke(self, model_id: str, body: Mapping[str, object], at_once: asyncio.Semaphore) -> Mapping[str, Any]:
-        written = _written(lambda: body)
+        sent = written(lambda: body)
         try:
-            async with at_once, self._answer(model_id, "invoke", written, _JSON) as response:
+            async with at_once, self._answer(model_id, "invoke", sent, _JSON) as response:
                 reply: dict[str, Any] = orjson.loads(await whole(response))
                 if _TOKENS_READ in response.headers:
                     reply.setdefault("inputTextTokenCount", response.headers[_TOKENS_READ])
@@ -225,17 +233,3 @@ def _words(body: bytes) -> str:
         return str(orjson.loads(body)["message"]).lower()
     except (ValueError, KeyError, TypeError):
         return ""
-
-
-def _written(build: Callable[..., object], *about: object) -> bytes:
-    """Return a body as JSON. What cannot be written is the caller's to mend."""
-    try:
-        return orjson.dumps(build(*about), default=_base64)
-    except (TypeError, ValueError):
-        raise PromptRefused("invalid_request") from None
-
-
-def _base64(data: object) -> str:
-    if not isinstance(data, bytes):
-        raise TypeError("is not JSON")
-    return base64.b64encode(data).decode()

@@ -40,6 +40,7 @@ class OpenAIBatches:
 
     # OpenAI takes ten times as many; what is sent and read at once must fit into memory.
     most_items = 5_000
+    least_items = 1
 
     def __init__(
         self, api_key: str, base_url: str, timeout: float, *, organization: str = "", project: str = ""
@@ -68,8 +69,12 @@ class OpenAIBatches:
         """Close all connections."""
         await self._connections.close()
 
+    def takes(self, prompt: Prompt) -> bool:
+        """Return True: a request of a batch says all that one by itself does."""
+        return True
+
     async def find(self, job: str) -> str | None:
-        """Return the provider's name of the batch that carries our name, None when there is none."""
+        """Return the provider's name of the batch that carries our name, None when there is none and will be none."""
         after = ""
         for _ in range(_MOST_PAGES):
             page = await self._asked("GET", self._batches.with_query(limit=100, **({"after": after} if after else {})))

@@ -20,6 +20,7 @@ from services.llm.adapters.provider_connections import (
     FAILURES,
     LAST_BYTES_SECONDS,
     ProviderConnections,
+    embedding_span,
     failure,
     failure_of_status,
     retry_after,
@@ -115,8 +116,9 @@ class OpenAIWire:
         except TypeError:
             raise PromptRefused("invalid_request") from None
         try:
-            async with self._answer("POST", self._embeddings, body) as response:
-                reply = orjson.loads(await whole(response))
+            with embedding_span(model):
+                async with self._answer("POST", self._embeddings, body) as response:
+                    reply = orjson.loads(await whole(response))
             found = sorted(reply["data"], key=lambda item: int(item["index"]))
             if len(found) != len(texts):
                 raise ProviderFailed(FailureKind.BROKEN)

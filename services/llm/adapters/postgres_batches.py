@@ -134,9 +134,10 @@ class PostgresBatches:
         numbers = [int(state) for state in states]
         return len(await self._run(sql_of.WAIT_AGAIN, key=key, states=numbers, keys=list(keys), all=not keys))
 
-    async def claim(self, key: str, holder: str, lease: float, limit: int) -> list[Claimed]:
+    async def claim(self, key: str, holder: str, lease: float, limit: int, only_here: bool = False) -> list[Claimed]:
         """Take items that wait, oldest first, past those that others are taking."""
-        rows = await self._run(sql_of.CLAIM, key=key, holder=holder, lease=lease, limit=limit, job="")
+        job = "here" if only_here else ""
+        rows = await self._run(sql_of.CLAIM, key=key, holder=holder, lease=lease, limit=limit, job=job, whose=job)
         return [_claimed(row) for row in rows]
 
     async def renew(self, holder: str, positions: Sequence[int], lease: float) -> None:
@@ -178,11 +179,22 @@ class PostgresBatches:
     async def open_job(self, batch: str, holder: str, lease: float, limit: int) -> tuple[ProviderJob, list[Claimed]]:
         """Take items that wait as one job of a provider."""
         key = str(uuid.uuid4())
-        rows = await self._run(sql_of.CLAIM, key=batch, holder=f"job {key}", lease=None, limit=limit, job=key)
+        rows = await self._run(
+            sql_of.CLAIM, key=batch, holder=f"job {key}", lease=None, limit=limit, job=key, whose="provider"
+        )
         if not rows:
             return ProviderJob(key, batch, ""), []
         (made,) = await self._run(sql_of.OPEN_JOB, key=key, batch=batch, holder=holder, lease=lease)
         return ProviderJob(key, batch, made.provider), [_claimed(row) for row in rows]
+
+    async def left_to_provider(self, key: str) -> int:
+        """Return how many items wait that the batch's provider may run as its own batch."""
+        (row,) = await self._run(sql_of.LEFT_TO_PROVIDER, key=key)
+        return int(row.items)
+
+    async def run_here(self, job: str, positions: Sequence[int]) -> None:
+        """Take items out of a provider's job: they wait again, for whoever runs items one by one."""
+        await self._run(sql_of.RUN_HERE, key=job, positions=list(positions))
 
     async def take_job(self, holder: str, lease: float) -> ProviderJob | None:
         """Take a job that is due to be looked at and that nobody holds."""

@@ -1,13 +1,15 @@
 """Our words as Bedrock says them: Converse requests, and the bodies and replies of its embedding models."""
 
+import base64
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from services.llm.domain.embedding import Embedded, Vector, chunks
+from services.llm.domain.errors import PromptRefused
 from services.llm.domain.generation import (
     FormatKind,
     Image,
@@ -52,6 +54,26 @@ def converse_request(model: Model, prompt: Prompt) -> dict[str, Any]:
     if model.options:
         request["additionalModelRequestFields"] = dict(model.options)
     return request
+
+
+def written(build: Callable[..., object], *about: object) -> bytes:
+    """Return a body as JSON. Raises PromptRefused: what cannot be written is the caller's to mend."""
+    try:
+        return orjson.dumps(build(*about), default=_base64)
+    except (TypeError, ValueError):
+        raise PromptRefused("invalid_request") from None
+
+
+def _base64(data: object) -> str:
+    if not isinstance(data, bytes):
+        raise TypeError("is not JSON")
+    return base64.b64encode(data).decode()
+
+
+def talks_of_tools(prompt: Prompt) -> bool:
+    """Return whether a request says anything of tools, which an answer of a schema is too."""
+    shaped = prompt.response_format.kind is not FormatKind.TEXT
+    return bool(prompt.tools) or shaped or any(turn.tool_calls or turn.role is Role.TOOL for turn in prompt.messages)
 
 
 def prefill(prompt: Prompt) -> tuple[Sequence[Message], str]:

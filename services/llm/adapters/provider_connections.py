@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import SimpleNamespace
@@ -13,13 +13,18 @@ import aiohttp
 from aiohttp import ClientResponse
 from yarl import URL
 
+from services.llm.adapters import genai_names as names
 from services.llm.domain.errors import FailureKind, ProviderFailed
+from services.llm.domain.model import Model
+from services.runtime import telemetry
 
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 _IDLE_CONNECTION_SECONDS = 30.0
 # Seconds that the end of an answer may take once its last word has come.
 LAST_BYTES_SECONDS = 0.05
 _LONGEST_ANSWER = 64 << 20
+# Limits are counted by the day at the longest; a number of five hundred digits would be for ever.
+_LONGEST_WAIT = 86_400.0
 # A dead connection shows at once; a server that hangs up later than this was at work.
 _DEAD_SECONDS = 1.0
 _UNREACHABLE = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
@@ -148,7 +153,11 @@ def failure_of_status(status: int, wait: float) -> ProviderFailed | None:
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float:
-    """Return the seconds a provider asks to wait, however it says so; 0 when it does not."""
+    """Return the seconds a provider asks to wait, however it says so; 0 when it does not, a day at the most."""
+    return min(_asked_wait(headers, now), _LONGEST_WAIT)
+
+
+def _asked_wait(headers: Mapping[str, str], now: datetime | None) -> float:
     if exact := _number(headers.get("retry-after-ms", "")):
         return exact / 1000
     said = headers.get("retry-after", "").strip()
@@ -181,3 +190,10 @@ def _seconds(duration: str) -> float:
         return 0.0
     hours, minutes, seconds, millis = (float(part or 0) for part in found.groups())
     return hours * 3600 + minutes * 60 + seconds + millis / 1000
+
+
+def embedding_span(model: Model) -> AbstractContextManager[None]:
+    """Return the span of a call that asks a provider for vectors."""
+    provider = names.PROVIDERS.get(model.provider, model.provider)
+    said = {names.OPERATION: "embeddings", names.PROVIDER: provider, names.REQUEST_MODEL: model.name}
+    return telemetry.client_span(f"embeddings {model.name}", said)

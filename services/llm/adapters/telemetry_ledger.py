@@ -1,7 +1,7 @@
 """The usage of every call as metrics by OpenTelemetry's conventions for generative AI, and one log line."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from opentelemetry.metrics import CallbackOptions, Observation
 
@@ -32,12 +32,15 @@ class TelemetryLedger:
 
 
 class GatewayMetrics:
-    """What the gateway refuses and whom it leaves alone: budgets and breakers."""
+    """What the gateway refuses and whom it leaves alone: overload, budgets and breakers."""
 
-    def __init__(self, open_breakers: Callable[[], list[str]]) -> None:
-        """Take what names the models that are not asked at the moment."""
+    def __init__(self, open_breakers: Callable[[], list[str]], turned_away: Callable[[], Mapping[str, int]]) -> None:
+        """Take what names the models that are not asked now, and what counts calls turned away by priority."""
         meter = telemetry.meter
-        self._open = open_breakers
+        self._open, self._away = open_breakers, turned_away
+        meter.create_observable_counter(
+            names.TURNED_AWAY, [self._turned_away], description="Calls turned away because there was too much to do."
+        )
         self._refusals = meter.create_counter(names.BUDGET_REFUSALS, description="Calls that a budget did not allow.")
         meter.create_observable_gauge(
             names.BREAKER_OPEN, [self._breakers], description="Models that are not asked at the moment."
@@ -46,6 +49,9 @@ class GatewayMetrics:
     def budget_refused(self, budget: str, what: str) -> None:
         """Count a call that a budget did not allow. The budget is the kind of budget, never whose it is."""
         self._refusals.add(1, {names.BUDGET: budget, names.WHY: what})
+
+    def _turned_away(self, options: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(count, {names.PRIORITY: priority}) for priority, count in self._away().items()]
 
     def _breakers(self, options: CallbackOptions) -> Iterable[Observation]:
         return [Observation(1, {names.REQUEST_MODEL: model}) for model in self._open()]

@@ -35,6 +35,10 @@ class BatchReader(Protocol):
         """Return the running batches that do not wait and have items that do, the longest running first."""
         ...
 
+    async def left_to_provider(self, key: str) -> int:
+        """Return how many items wait that the batch's provider may run as its own batch."""
+        ...
+
     async def job_items(self, job: str, after: int, limit: int) -> list[Claimed]:
         """Return a job's items that have not ended, behind a position."""
         ...
@@ -81,8 +85,11 @@ class BatchWriter(BatchReader, Protocol):
         """Make items wait again, of the given keys when any are given."""
         ...
 
-    async def claim(self, key: str, holder: str, lease: float, limit: int) -> list[Claimed]:
-        """Take items that wait, oldest first, past those that others are taking; they are running once this commits."""
+    async def claim(self, key: str, holder: str, lease: float, limit: int, only_here: bool = False) -> list[Claimed]:
+        """Take items that wait, oldest first, past those that others are taking; they are running once this commits.
+
+        Of a batch that its provider runs it takes `only_here` those that the provider does not.
+        """
         ...
 
     async def renew(self, holder: str, positions: Sequence[int], lease: float) -> None:
@@ -107,6 +114,10 @@ class BatchWriter(BatchReader, Protocol):
 
     async def open_job(self, batch: str, holder: str, lease: float, limit: int) -> tuple[ProviderJob, list[Claimed]]:
         """Take items that wait as one job of a provider; their leases are the job's."""
+        ...
+
+    async def run_here(self, job: str, positions: Sequence[int]) -> None:
+        """Take items out of a provider's job: they wait again, for whoever runs items one by one."""
         ...
 
     async def take_job(self, holder: str, lease: float) -> ProviderJob | None:
@@ -173,11 +184,16 @@ class ProviderResult:
 class ProviderBatches(Protocol):
     """A provider's own batches. Raises ProviderFailed or PromptRefused, and nothing else."""
 
-    # Items of one batch at the most.
+    # Items of one batch at the most and at the least; fewer are run one by one.
     most_items: int
+    least_items: int
+
+    def takes(self, prompt: Prompt) -> bool:
+        """Return whether its batches answer such a prompt as they should; others are run one by one."""
+        ...
 
     async def find(self, job: str) -> str | None:
-        """Return the provider's name of the batch that carries our name, None when there is none."""
+        """Return the provider's name of the batch that carries our name, None when there is none and will be none."""
         ...
 
     async def submit(self, job: str, model: Model, prompts: Sequence[tuple[str, Prompt]]) -> str:

@@ -93,7 +93,7 @@ class RunBatches:
     ) -> None:
         """Take where batches are kept, who answers, and a name that no other process and no former one has.
 
-        Batches of the providers `elsewhere` are run as those providers' own.
+        Batches of the providers `elsewhere` are run as those providers' own, but for the items they do not take.
         """
         self._book = book
         self._complete = complete
@@ -174,7 +174,9 @@ class RunBatches:
                 batch = lane.batches.pop(0)
                 share = -(-room // (len(lane.batches) + 1))
                 async with self._book.writing() as batches:
-                    claimed = await batches.claim(batch.key, self._holder, self._limits.lease_seconds, share)
+                    claimed = await batches.claim(
+                        batch.key, self._holder, self._limits.lease_seconds, share, self._is_elsewhere(batch)
+                    )
                 if len(claimed) == share:
                     lane.batches.append(batch)
                 lane.pace.begun(now, len(claimed))
@@ -194,13 +196,15 @@ class RunBatches:
         for lane in self._lanes.values():
             lane.batches.clear()
         for batch in found:
-            if batch.provider not in self._elsewhere:
-                lane = self._lanes.setdefault(batch.lane, _Lane(Pace(self._limits.most_at_once)))
-                lane.batches.append(batch)
+            lane = self._lanes.setdefault(batch.lane, _Lane(Pace(self._limits.most_at_once)))
+            lane.batches.append(batch)
         for name in [name for name, lane in self._lanes.items() if not lane.batches and not lane.running]:
             # What was learnt of a pace is kept for as long as anything of it may still be wanted soon.
             if len(self._lanes) > _MOST_LANES:
                 del self._lanes[name]
+
+    def _is_elsewhere(self, batch: Batch) -> bool:
+        return batch.provider in self._elsewhere
 
     def _make_room(self, now: float) -> None:
         """Slow down the lanes beside which interactive calls are answered later than usual."""

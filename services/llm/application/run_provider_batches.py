@@ -6,6 +6,7 @@ provider for a batch of that name: when there is one it is followed, when there 
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -19,10 +20,10 @@ from services.llm.application.batch_ports import (
     ProviderStatus,
 )
 from services.llm.application.give_up_items import interrupted_record, wanted_of
-from services.llm.application.ports import Budgets, ModelSource, Redaction, ShapeChecker, UsageLedger
+from services.llm.application.ports import Budgets, Clock, ModelSource, Redaction, ShapeChecker, UsageLedger
 from services.llm.application.run_batches import Sleep
 from services.llm.domain import errors, routing
-from services.llm.domain.batch import INTERRUPTED, Batch, BatchState, Claimed, ItemState, Outcome
+from services.llm.domain.batch import INTERRUPTED, Batch, BatchState, Claimed, ItemState, Outcome, part_size
 from services.llm.domain.budget import Amount, BudgetSpent, Reservation, Scope
 from services.llm.domain.errors import FailureKind, PromptRefused, ProviderFailed
 from services.llm.domain.generation import (
@@ -88,6 +89,7 @@ class RunProviderBatches:
         holder: str,
         sleep: Sleep = asyncio.sleep,
         follow: float = FOLLOW,
+        clock: Clock = time.monotonic,
     ) -> None:
         """Take where batches are kept, whose own batches are used, and a name that no other process has."""
         self._book = book
@@ -101,9 +103,12 @@ class RunProviderBatches:
         self._holder = holder
         self._sleep = sleep
         self._follow = follow
+        self._clock = clock
         # What is set aside for jobs that were begun here; of those of others it is counted when they end.
         self._reserved: dict[str, Reservation] = {}
         self._sizes: dict[str, int] = {}
+        # When the budgets of batches that wait should hold more, by this process's clock.
+        self._more_at: dict[str, float] = {}
 
     async def __call__(self) -> None:
         """Work until cancelled."""
@@ -120,9 +125,13 @@ class RunProviderBatches:
         async with self._book.reading() as batches:
             found = [batch for batch in await batches.runnable() if batch.provider in self._providers]
         for batch in found:
-            most = self._providers[batch.provider].most_items
+            provider = self._providers[batch.provider]
+            most = self._sizes.get(batch.key, provider.most_items)
             async with self._book.writing() as batches:
-                size = self._sizes.get(batch.key, most)
+                waiting = await batches.left_to_provider(batch.key)
+                if not waiting:
+                    continue
+                size = part_size(waiting, most, provider.least_items)
                 job, claimed = await batches.open_job(batch.key, self._holder, LEASE, size)
             if claimed:
                 await self._begin(batch, job, claimed)
@@ -144,20 +153,27 @@ class RunProviderBatches:
         return True
 
     async def _begin(self, batch: Batch, job: ProviderJob, claimed: list[Claimed]) -> None:
-        questions = await self._questions(batch, claimed)
+        asked, provider = await self._questions(batch, claimed), self._providers[batch.provider]
+        questions = [one for one in asked if provider.takes(one.prompt)]
+        if len(questions) < provider.least_items:
+            questions = []
+        if len(questions) < len(asked):
+            sent = {one.item.position for one in questions}
+            await self._run_here(job, [one.item for one in asked if one.item.position not in sent])
         if not questions:
             await self._close(job, ItemState.PENDING)
             return
         try:
             reservation = await self._budgets.reserve(_scope(batch), _most(questions), Priority.BATCH)
         except BudgetSpent as spent:
-            await self._too_dear(batch, job, len(questions), spent)
+            await self._too_dear(batch, job, [one.item for one in questions], spent)
             return
+        self._more_at.pop(batch.key, None)
         self._reserved[job.key] = reservation
         prompts = [(one.item.key, self._redaction.redact(one.prompt)[0]) for one in questions]
         try:
             async with asyncio.timeout(_PATIENCE):
-                handle = await self._providers[batch.provider].submit(job.key, questions[0].model, prompts)
+                handle = await provider.submit(job.key, questions[0].model, prompts)
         except PromptRefused:
             await self._settle(batch, job, Amount())
             await self._close(job, ItemState.FAILED, "PROVIDER_REFUSED")
@@ -191,15 +207,35 @@ class RunProviderBatches:
         route = routing.plan(wanted, self._models.configured(), lambda model: _WELL).routes[0]
         return _Question(item, wanted, route.model, replace(prompt, max_output_tokens=route.max_output_tokens))
 
-    async def _too_dear(self, batch: Batch, job: ProviderJob, items: int, spent: BudgetSpent) -> None:
-        """Try a smaller part; let the batch wait when not even one item is held."""
+    async def _too_dear(self, batch: Batch, job: ProviderJob, items: list[Claimed], spent: BudgetSpent) -> None:
+        """Try a smaller part; let the batch wait when not even the smallest one is held."""
+        least = self._providers[batch.provider].least_items
+        if len(items) >= 2 * least:
+            self._sizes[batch.key] = max(least, len(items) // _SMALLER)
+            await self._close(job, ItemState.PENDING)
+            return
+        self._sizes.pop(batch.key, None)
+        if len(items) > 1 and self._waited_in_vain(batch.key, spent.retry_after):
+            # A budget that never holds the smallest part holds items one by one.
+            await self._run_here(job, items)
+            await self._close(job, ItemState.PENDING)
+            return
         await self._close(job, ItemState.PENDING)
-        self._sizes[batch.key] = max(1, items // _SMALLER)
-        if items == 1:
-            del self._sizes[batch.key]
-            async with self._book.writing() as batches:
-                look = min(spent.retry_after, _BUDGET)
-                await batches.pause(batch.key, "BUDGET_SPENT", spent.retry_after, look)
+        async with self._book.writing() as batches:
+            look = min(spent.retry_after, _BUDGET)
+            await batches.pause(batch.key, "BUDGET_SPENT", spent.retry_after, look)
+
+    def _waited_in_vain(self, batch: str, seconds: float) -> bool:
+        """Return whether a batch waited until its budget should have held more; note when that will be."""
+        now = self._clock()
+        if now < self._more_at.setdefault(batch, now + seconds):
+            return False
+        del self._more_at[batch]
+        return True
+
+    async def _run_here(self, job: ProviderJob, items: list[Claimed]) -> None:
+        async with self._book.writing() as batches:
+            await batches.run_here(job.key, [item.position for item in items])
 
     async def _followed(self, job: ProviderJob) -> None:
         provider = self._providers.get(job.provider)

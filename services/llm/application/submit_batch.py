@@ -1,6 +1,6 @@
 """Submits a batch: creates it, fills it, starts it. Each step can be sent again without harm."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from services.llm.application.batch_ports import BatchBook
@@ -89,12 +89,11 @@ class AddBatchItems:
 class StartBatch:
     """Lets a batch run, by the provider's own batches where that pays."""
 
-    def __init__(self, book: BatchBook, models: ModelSource, providers: Collection[str] = (), least: int = 0) -> None:
-        """Take the providers whose own batches can be used, and from how many items on they are."""
+    def __init__(self, book: BatchBook, models: ModelSource, providers: Mapping[str, int] | None = None) -> None:
+        """Take the providers whose own batches can be used, and from how many items on each one's are."""
         self._book = book
         self._models = models
-        self._providers = frozenset(providers)
-        self._least = least
+        self._providers = dict(providers or {})
 
     async def __call__(self, key: str) -> Batch:
         """Start the batch; one that was started stays as it is. Raises NotFound or Precondition."""
@@ -113,9 +112,10 @@ class StartBatch:
     def _provider(self, batch: Batch, items: int) -> str:
         """Return who runs the batch as a whole: only a named model's provider, and only at a known price."""
         model = self._models.configured().find(batch.model)
-        if model is None or items < self._least or model.price.batch_permille is None:
+        if model is None or model.price.batch_permille is None:
             return ""
-        return model.provider if model.provider in self._providers else ""
+        least = self._providers.get(model.provider)
+        return "" if least is None or items < least else model.provider
 
 
 def _asked(batch: Batch) -> tuple[object, ...]:

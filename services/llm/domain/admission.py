@@ -48,17 +48,34 @@ class Admission:
         self._window_end = self._salt = 0.0
         self._nobody = 0
 
-    def enter(self, priority: Priority, user: str) -> None:
-        """Let a call in, to be followed by `leave`. Raises RESOURCE_EXHAUSTED with the seconds to wait."""
+    @property
+    def crowded(self) -> bool:
+        """Whether somebody would be turned away just now."""
+        return self._cursor < _LEVELS or self.running >= self._places * _BATCH_SHARE
+
+    def knock(self, priority: Priority, user: str) -> int:
+        """Raise what `enter` would raise; where it would not, change nothing and return the call's level.
+
+        For doors that can say no before they have found out what a call wants: that is what makes a no cheap.
+        """
         bucket = self._bucket(user)
         level = priority.value * _BUCKETS + bucket
-        self._asked[level] += 1
         places = self._places * (_BATCH_SHARE if priority is Priority.BATCH else 1.0)
         if level >= self._cursor or self.running >= places:
+            self._asked[level] += 1
             self.turned_away[priority] += 1
             raise errors.overloaded(_COME_BACK[priority] * (1.0 + bucket / _BUCKETS))
+        return level
+
+    def enter(self, priority: Priority, user: str) -> None:
+        """Let a call in, to be followed by `leave`. Raises RESOURCE_EXHAUSTED with the seconds to wait."""
+        self._asked[self.knock(priority, user)] += 1
         self._let_in += 1
         self.running += 1
+
+    def by_priority(self) -> dict[str, int]:
+        """Return how many calls were turned away since the start, by priority."""
+        return {priority.name.lower(): count for priority, count in self.turned_away.items()}
 
     def leave(self) -> None:
         """Give a place back."""

@@ -172,6 +172,15 @@ class Outcome:
     error_message: str = ""
 
 
+def part_size(waiting: int, most: int, least: int) -> int:
+    """Return how many of the items that wait are sent as one part: as few parts as can be, none too small.
+
+    So many that the last part is as large as the others: a rest of fewer than `least` could not be sent.
+    """
+    parts = min(-(-waiting // most), max(1, waiting // least))
+    return -(-waiting // parts) if waiting else 0
+
+
 def record_id(batch: str, key: str, attempt: int) -> str:
     """Return the id of the usage record of one attempt of one item."""
     return str(uuid.uuid5(_SPACE, f"{batch}/{key}/{attempt}"))

@@ -8,6 +8,8 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
 
 from services.llm.domain.generation import Message, Prompt, Role, ToolCall
 
@@ -38,6 +40,10 @@ _ADDRESS = re.compile(
     r"|(?<![\w])(?:calle|via|rua) (?:[\w'’-]+ ){1,5}\d{1,4}\b",
     re.IGNORECASE,
 )
+# Of an address, one is there: a way after a blank, or a word of other languages. Folded, so without ß.
+_WAY = re.compile(rf" (?:{_WAYS}|rue|chemin)\b")
+_PLACES = ("strasse ", "str. ", "weg ", "platz ", "gasse ", "allee ", "calle ", "via ", "rua ")
+_KEY_STARTS = ("sk", "ak", "pk", "ghp", "xox", "AKIA")
 # A cheap look before the dear one: nothing personal is without one of these.
 _HINT = re.compile(r"[@\d]|sk-|ak-|pk-|ghp|xox|AKIA")
 _STAND_IN = re.compile(r"\[(?:EMAIL|PHONE|CARD|IBAN|ADDRESS|SECRET)_\d+\]")
@@ -74,14 +80,38 @@ def _always(text: str) -> bool:
     return True
 
 
+def _digits_at_least(least: int) -> Callable[[str], bool]:
+    def may_hold(text: str) -> bool:
+        # Patterns take the digits of all scripts; where there may be others than these ten they are asked.
+        return not text.isascii() or sum(map(text.count, "0123456789")) >= least
+
+    return may_hold
+
+
+def _may_hold_address(text: str) -> bool:
+    folded = text.casefold()
+    return any(word in folded for word in _PLACES) or _WAY.search(folded) is not None
+
+
+class Kind(NamedTuple):
+    """A kind of personal data."""
+
+    name: str
+    # Says no only where the pattern finds nothing that holds, at a tenth of its cost.
+    may_hold: Callable[[str], bool]
+    pattern: re.Pattern[str]
+    # Whether what was found is what it looks like.
+    holds: Callable[[str], bool]
+
+
 # In this order: what was replaced already is not looked at again.
-_KINDS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
-    ("SECRET", _KEY, _always),
-    ("EMAIL", _EMAIL, _always),
-    ("IBAN", _IBAN, _is_iban),
-    ("CARD", _CARD, _is_card),
-    ("PHONE", _PHONE, _is_phone),
-    ("ADDRESS", _ADDRESS, _always),
+KINDS = (
+    Kind("SECRET", lambda text: any(start in text for start in _KEY_STARTS), _KEY, _always),
+    Kind("EMAIL", lambda text: "@" in text, _EMAIL, _always),
+    Kind("IBAN", _digits_at_least(3), _IBAN, _is_iban),
+    Kind("CARD", _digits_at_least(13), _CARD, _is_card),
+    Kind("PHONE", _digits_at_least(8), _PHONE, _is_phone),
+    Kind("ADDRESS", _may_hold_address, _ADDRESS, _always),
 )
 
 
@@ -97,13 +127,13 @@ class StandIns:
         """Return a text with stand-ins."""
         if not _HINT.search(text):
             return text
-        for kind, pattern, holds in _KINDS:
-
-            def stand_in(found: re.Match[str], kind: str = kind, holds: Callable[[str], bool] = holds) -> str:
-                return self._name(kind, found[0]) if holds(found[0]) else found[0]
-
-            text = pattern.sub(stand_in, text)
+        for kind in KINDS:
+            if kind.may_hold(text):
+                text = kind.pattern.sub(partial(self._stand_in, kind), text)
         return text
+
+    def _stand_in(self, kind: Kind, found: re.Match[str]) -> str:
+        return self._name(kind.name, found[0]) if kind.holds(found[0]) else found[0]
 
     def _name(self, kind: str, value: str) -> str:
         name = self._names.get((kind, value))

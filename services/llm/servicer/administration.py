@@ -20,6 +20,7 @@ from services.llm.domain.administration import budget_name
 from services.llm.domain.api_key import ApiKey
 from services.llm.domain.budget import Rule, Spending, Subject, Window
 from services.llm.servicer.messages import timestamp
+from services.runtime.errors import FieldViolation, Invalid
 from services.runtime.interceptors import current_call
 from services.runtime.paging import PageTokens, page_size
 
@@ -59,7 +60,7 @@ class LlmAdminServicer(LlmAdminServiceServicer):
     async def CreateApiKey(self, request: pb.CreateApiKeyRequest, context: Any) -> pb.CreateApiKeyResponse:
         """Make a key."""
         asked = request.api_key
-        expires = asked.expire_time.ToDatetime(UTC) if asked.HasField("expire_time") else None
+        expires = _expiry(asked) if asked.HasField("expire_time") else None
         key, secret = await self._do.create_key(_actor(), asked.display_name, asked.tenant, expires)
         return pb.CreateApiKeyResponse(api_key=key_message(key), secret=secret)
 
@@ -159,6 +160,15 @@ def _spending(spending: Spending) -> pb.BudgetSpending:
         reserved_micros=spending.reserved.micros,
         reset_time=timestamp(datetime.now(UTC) + timedelta(seconds=spending.ends_in)),
     )
+
+
+def _expiry(key: pb.ApiKey) -> datetime:
+    """Return when a key shall end. Raises Invalid for seconds that no calendar has."""
+    try:
+        return key.expire_time.ToDatetime(UTC)
+    except (ValueError, OverflowError):
+        wrong = FieldViolation("api_key.expire_time", "is not a time")
+        raise Invalid("FIELD_INVALID", "api_key.expire_time: is not a time.", [wrong]) from None
 
 
 def _actor() -> str:

@@ -9,15 +9,19 @@ import logging
 import math
 import time
 from collections.abc import Awaitable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import grpc
-from pymilvus import AsyncMilvusClient, DataType, Function, FunctionType, MilvusException
 
 from services.product.application.ports import IndexEntry, Vector
 from services.product.domain.errors import search_index_away
 from services.product.domain.product_filter import ProductFilter
-from services.runtime.channel import UNPINGED
+from services.runtime import telemetry
+from services.runtime.channel import UNPINGED, without_pandas
+
+with without_pandas():
+    from pymilvus import AsyncMilvusClient, DataType, Function, FunctionType, MilvusException
 
 log = logging.getLogger("aisle.product")
 T = TypeVar("T")
@@ -86,12 +90,14 @@ class MilvusSearchIndex:
         if entries:
             # Checked before sending: a refused upsert has already removed the old rows.
             rows = [self._row(entry) for entry in entries]
-            await self._reached(self._client.upsert(self._collection, rows, timeout=_WRITE_SECONDS))
+            with self._span("upsert"):
+                await self._reached(self._client.upsert(self._collection, rows, timeout=_WRITE_SECONDS))
 
     async def delete(self, ids: Sequence[str]) -> None:
         """Remove entries; unknown ones are no error."""
         if ids:
-            await self._reached(self._client.delete(self._collection, ids=list(ids), timeout=_WRITE_SECONDS))
+            with self._span("delete"):
+                await self._reached(self._client.delete(self._collection, ids=list(ids), timeout=_WRITE_SECONDS))
 
     async def by_words(self, query: str, condition: ProductFilter, limit: int) -> dict[str, float]:
         """Return BM25 scores."""
@@ -112,18 +118,21 @@ class MilvusSearchIndex:
             return {}
         if time.monotonic() < self._paused_until:
             raise search_index_away("it did not answer a moment ago")
-        found: Any = await self._reached(
-            self._client.search(
-                self._collection,
-                [data],
-                anns_field=field,
-                filter=filtered,
-                limit=limit,
-                search_params={"metric_type": metric},
-                timeout=_SEARCH_SECONDS,
-            )
+        searching = self._client.search(
+            self._collection,
+            [data],
+            anns_field=field,
+            filter=filtered,
+            limit=limit,
+            search_params={"metric_type": metric},
+            timeout=_SEARCH_SECONDS,
         )
+        with self._span("search"):
+            found: Any = await self._reached(searching)
         return {hit["id"]: float(hit["distance"]) for hit in found[0]}
+
+    def _span(self, operation: str) -> AbstractContextManager[None]:
+        return telemetry.database_span("milvus", operation, self._collection)
 
     async def _reached(self, call: Awaitable[T]) -> T:
         """Await a call; raise Unavailable when it fails."""

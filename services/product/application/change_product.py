@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from services.product.application.index_products import IndexProducts, documents_of
-from services.product.application.ports import Catalogue, CatalogueWriter, Clock, Suffixes
+from services.product.application.index_products import documents_of
+from services.product.application.ports import Catalogue, CatalogueWriter, Clock, Searchable, Suffixes
 from services.product.domain.errors import (
     category_not_found,
     etag_stale,
@@ -21,7 +21,7 @@ _INDEX_BUDGET = 4.0
 class CreateProduct:
     """Creates a product."""
 
-    def __init__(self, catalogue: Catalogue, index: IndexProducts, clock: Clock, suffixes: Suffixes) -> None:
+    def __init__(self, catalogue: Catalogue, index: Searchable, clock: Clock, suffixes: Suffixes) -> None:
         """Take where products are kept and made searchable, the time, and endings for generated ids."""
         self._catalogue = catalogue
         self._index = index
@@ -55,7 +55,7 @@ class ProductUpdate:
 class UpdateProduct:
     """Changes the masked fields of a product."""
 
-    def __init__(self, catalogue: Catalogue, index: IndexProducts, clock: Clock) -> None:
+    def __init__(self, catalogue: Catalogue, index: Searchable, clock: Clock) -> None:
         """Take where products are kept and made searchable, and the time."""
         self._catalogue = catalogue
         self._index = index
@@ -86,7 +86,7 @@ class UpdateProduct:
 class DeleteProduct:
     """Deletes a product and everything found through it."""
 
-    def __init__(self, catalogue: Catalogue, index: IndexProducts) -> None:
+    def __init__(self, catalogue: Catalogue, index: Searchable) -> None:
         """Take where products are kept and made searchable."""
         self._catalogue = catalogue
         self._index = index

@@ -2,6 +2,7 @@
 
 from services.product.application.ports import Catalogue
 from services.product.domain.errors import product_not_found
+from services.product.domain.product import ProductState
 from services.product.domain.review import ReviewPage
 
 
@@ -12,9 +13,10 @@ class ListReviews:
         """Take where reviews are kept."""
         self._catalogue = catalogue
 
-    async def __call__(self, product_id: str, after: tuple[int, str] | None, size: int) -> ReviewPage:
-        """Return the page after (microseconds, id)."""
+    async def __call__(self, product_id: str, after: tuple[int, str] | None, size: int, *, staff: bool) -> ReviewPage:
+        """Return the page after (microseconds, id); drafts exist for staff only."""
         async with self._catalogue.reading() as reader:
-            if product_id not in await reader.existing([product_id]):
+            product = (await reader.products([product_id])).get(product_id)
+            if product is None or (product.state is ProductState.DRAFT and not staff):
                 raise product_not_found(product_id)
             return await reader.reviews(product_id, after, size)

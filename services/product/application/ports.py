@@ -210,6 +210,14 @@ class SearchIndex(Protocol):
         ...
 
 
+class Searchable(Protocol):
+    """Makes products searchable."""
+
+    async def __call__(self, ids: Sequence[str], budget: float) -> int:
+        """Index these products within so many seconds; return how many are found by meaning now."""
+        ...
+
+
 class Embedder(Protocol):
     """Turns texts into vectors. Raises Unavailable while it cannot."""
 

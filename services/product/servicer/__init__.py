@@ -127,7 +127,7 @@ class ProductServicer(ProductServiceServicer):
     async def ListReviews(self, request: pb.ListReviewsRequest, context: Context) -> pb.ListReviewsResponse:
         """List the reviews of a product."""
         size = page_size(request.page_size, _REVIEW_PAGE, _MOST)
-        page = await self._do.list_reviews(last_part(request.parent), self._cursor(request), size)
+        page = await self._do.list_reviews(last_part(request.parent), self._cursor(request), size, staff=_staff())
         token = self._tokens.make(messages.review_cursor(page.reviews[-1]), request) if page.more else ""
         return messages.from_review_page(page, request.parent, token)
 

@@ -246,7 +246,7 @@ def _to_image(message: resources.Image, path: str) -> Image:
 
 
 def _to_moment(message: Timestamp) -> datetime:
-    if message.seconds not in _SECONDS:
+    if message.seconds not in _SECONDS or not 0 <= message.nanos < 1_000_000_000:
         raise field_invalid("create_time", "must be a moment between the years 1 and 9999")
     return message.ToDatetime(tzinfo=UTC)
 

@@ -15,6 +15,7 @@ from services.product.application.ports import (
     Copywriter,
     Embedder,
     MediaStore,
+    Searchable,
     SearchIndex,
     Suffixes,
 )
@@ -57,17 +58,20 @@ class UseCases:
     write_copy: WriteCopy
 
 
-def use_cases(ports: Ports, indexing: IndexProducts, currency: str) -> UseCases:
-    """Return the use cases over the given ports; `currency` is the one price buckets are shown in."""
-    catalogue, clock = ports.catalogue, ports.clock
+def use_cases(ports: Ports, indexing: IndexProducts, currency: str, searchable: Searchable | None = None) -> UseCases:
+    """Return the use cases over the given ports; `currency` is the one price buckets are shown in.
+
+    `searchable` is what changes of single products hand them to, if not the indexing itself.
+    """
+    catalogue, clock, soon = ports.catalogue, ports.clock, searchable or indexing
     return UseCases(
         get_product=GetProduct(catalogue),
         get_products=GetProducts(catalogue),
         list_products=ListProducts(catalogue, currency),
         search_products=SearchProducts(catalogue, ports.index, ports.embedder, currency),
-        create_product=CreateProduct(catalogue, indexing, clock, ports.suffixes),
-        update_product=UpdateProduct(catalogue, indexing, clock),
-        delete_product=DeleteProduct(catalogue, indexing),
+        create_product=CreateProduct(catalogue, soon, clock, ports.suffixes),
+        update_product=UpdateProduct(catalogue, soon, clock),
+        delete_product=DeleteProduct(catalogue, soon),
         import_products=ImportProducts(catalogue, indexing, clock),
         list_categories=ListCategories(catalogue),
         import_categories=ImportCategories(catalogue),

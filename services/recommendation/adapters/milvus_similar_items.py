@@ -6,10 +6,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
-from pymilvus import AsyncMilvusClient
-from pymilvus.exceptions import MilvusException
 
+from services.runtime import telemetry
+from services.runtime.channel import without_pandas
 from services.runtime.errors import Unavailable
+
+with without_pandas():
+    from pymilvus import AsyncMilvusClient, MilvusException
 
 TIMEOUT = 1.5
 # Fields of the product service's collection. A product that could not be embedded yet holds a place-holder there.
@@ -30,23 +33,25 @@ class MilvusSimilarItems:
         """Return the neighbours of each product whose vector is known; similarities are between 0 and 1."""
         ids = [product.removeprefix(_NAME) for product in products]
         async with _translated():
-            rows: Any = await self._milvus.query(
-                self._collection,
-                filter=f"{_KEY} in {json.dumps(ids)} and {_EMBEDDED}",
-                output_fields=[_KEY, _VECTOR],
-                timeout=TIMEOUT,
-            )
+            with telemetry.database_span("milvus", "query", self._collection):
+                rows: Any = await self._milvus.query(
+                    self._collection,
+                    filter=f"{_KEY} in {json.dumps(ids)} and {_EMBEDDED}",
+                    output_fields=[_KEY, _VECTOR],
+                    timeout=TIMEOUT,
+                )
             if not rows:
                 return {}
-            found: Any = await self._milvus.search(
-                self._collection,
-                [row[_VECTOR] for row in rows],
-                anns_field=_VECTOR,
-                filter=_EMBEDDED,
-                limit=limit + 1,
-                search_params={"metric_type": "COSINE"},
-                timeout=TIMEOUT,
-            )
+            with telemetry.database_span("milvus", "search", self._collection):
+                found: Any = await self._milvus.search(
+                    self._collection,
+                    [row[_VECTOR] for row in rows],
+                    anns_field=_VECTOR,
+                    filter=_EMBEDDED,
+                    limit=limit + 1,
+                    search_params={"metric_type": "COSINE"},
+                    timeout=TIMEOUT,
+                )
         return {
             _NAME + row[_KEY]: {
                 _NAME + hit[_KEY]: max(float(hit["distance"]), 0.0) for hit in hits if hit[_KEY] != row[_KEY]

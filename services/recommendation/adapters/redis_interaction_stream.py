@@ -11,6 +11,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from services.recommendation.application.ports import Delivery
 from services.recommendation.domain.interaction import Interaction
+from services.runtime import telemetry
 from services.runtime.errors import Unavailable
 
 log = logging.getLogger("aisle.recommendation.stream")
@@ -18,6 +19,7 @@ log = logging.getLogger("aisle.recommendation.stream")
 # The stream belongs to the analytics service; what is on it are its contract's `Event` messages.
 KEY = "analytics:events"
 FIELD = b"event"
+TRACE = b"traceparent"
 GROUP = "recommendation"
 ABANDONED_MS = 15_000
 WAIT_MS = 1_000
@@ -32,6 +34,7 @@ class RedisInteractionStream:
         self._consumer = consumer
         self._decode = decode
         self._claim_from: Any = "0-0"
+        self._told = telemetry.Consumer(KEY, GROUP)
 
     async def take(self, limit: int) -> Sequence[Delivery]:
         """Take abandoned events first, then new ones, waiting up to a second for them."""
@@ -42,23 +45,28 @@ class RedisInteractionStream:
                 )
                 self._claim_from = claimed[0]
                 if claimed[1]:
-                    return [self._delivery(*entry) for entry in claimed[1]]
+                    return self._taken(claimed[1])
                 fresh: Any = await self._redis.xreadgroup(GROUP, self._consumer, {KEY: ">"}, count=limit, block=WAIT_MS)
             except ResponseError as error:
                 if "NOGROUP" not in str(error):
                     raise
                 await self._make_group()
                 return []
-        return [self._delivery(*entry) for entry in _entries(fresh)]
+        return self._taken(_entries(fresh))
 
     async def acknowledge(self, receipts: Sequence[str]) -> None:
         """Acknowledge, so that nobody gets them again."""
         async with _translated():
             await self._redis.xack(KEY, GROUP, *receipts)
+        self._told.ended()
 
     async def check(self) -> None:
         """Raise while Redis does not answer."""
         await self._redis.ping()
+
+    def _taken(self, entries: Sequence[Any]) -> Sequence[Delivery]:
+        self._told.began((fields or {}).get(TRACE, b"").decode("ascii", "replace") for _, fields in entries)
+        return [self._delivery(*entry) for entry in entries]
 
     def _delivery(self, receipt: bytes, fields: dict[bytes, bytes] | None) -> Delivery:
         try:

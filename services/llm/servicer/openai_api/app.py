@@ -18,10 +18,12 @@ from services.llm.application.generate_text import GenerateText
 from services.llm.application.list_models import ListModels
 from services.llm.application.ports import ApiKeys
 from services.llm.domain import budget
+from services.llm.domain.admission import Admission
 from services.llm.domain.api_key import KeyHolder
+from services.llm.domain.generation import Priority
 from services.llm.servicer.openai_api import errors, replies
 from services.llm.servicer.openai_api.fields import Bad, Fields
-from services.llm.servicer.openai_api.requests import completion_of, model_name, shown_of
+from services.llm.servicer.openai_api.requests import completion_of, model_name, shown_of, user_of
 from services.llm.servicer.openai_api.streaming import EventStream, Left, while_there
 from services.runtime import telemetry
 from services.runtime.errors import AisleError, Unauthenticated
@@ -34,6 +36,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_COMPLETIONS = "/v1/chat/completions"
 _TEXTS_A_CALL = 256
 # Clients of this protocol say no deadline; whoever waits longer than this has long given up.
 _LONGEST_SECONDS = 300.0
@@ -44,9 +47,6 @@ _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; sandbox"),
     (b"referrer-policy", b"strict-origin-when-cross-origin"),
-)
-request_duration = telemetry.meter.create_histogram(
-    "http.server.request.duration", unit="s", description="Time of a request, streams to their end."
 )
 
 
@@ -84,6 +84,8 @@ class _Request:
     # Who asked, by the name of their key; and how it ended, when it did not end well.
     caller: str = ""
     problem: str = ""
+    # What was sent, once it was read.
+    raw: bytes | None = None
 
     async def answer(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
         """Send an answer in one piece."""
@@ -103,10 +105,11 @@ class _Request:
 class OpenAIApi:
     """Answers /v1."""
 
-    def __init__(self, use_cases: UseCases, keys: ApiKeys, max_body_bytes: int) -> None:
-        """Take the use cases, the keys that are known, and the bytes a body may have."""
+    def __init__(self, use_cases: UseCases, keys: ApiKeys, admission: Admission, max_body_bytes: int) -> None:
+        """Take the use cases, the keys that are known, who lets calls in, and the bytes a body may have."""
         self._do = use_cases
         self._keys = keys
+        self._admission = admission
         self._max_body_bytes = max_body_bytes
         self._leaving = False
 
@@ -126,12 +129,34 @@ class OpenAIApi:
             told = (503, b'{"status":"leaving"}') if self._leaving else (200, b'{"status":"ok"}')
             await request.answer(*told)
             return
+        if self._admission.crowded and await self._is_turned_away(request):
+            return
         started = time.perf_counter()
         with self._within(request):
             try:
                 await self._answered(request)
             finally:
                 _observe(request, time.perf_counter() - started)
+
+    async def _is_turned_away(self, request: _Request) -> bool:
+        """Say no to a completion before it costs anything: no span, no line in the log, nothing read but who asks."""
+        if request.scope["path"] != _COMPLETIONS or request.scope["method"] != "POST":
+            return False
+        try:
+            holder = self._holder(request)
+            body = orjson.loads(await self._read(request))
+            extra = body.get("aisle") or {}
+            patient = extra.get("priority") == "batch"
+            user = user_of(holder, body.get("user") or "")
+        except (AisleError, Bad, orjson.JSONDecodeError, AttributeError):
+            # Whatever is wrong with it is told where it is always told.
+            return False
+        try:
+            self._admission.knock(Priority.BATCH if patient else Priority.INTERACTIVE, user)
+        except AisleError as refusal:
+            await self._tell(request, *errors.told(refusal))
+            return True
+        return False
 
     def _within(self, request: _Request) -> Any:
         """Return the span of the request; calls that go out inherit its id and trace."""
@@ -164,7 +189,7 @@ class OpenAIApi:
         holder = self._holder(request)
         request.caller = holder.name
         method, path = request.scope["method"], request.scope["path"]
-        if path == "/v1/chat/completions":
+        if path == _COMPLETIONS:
             _only(method, "POST")
             await self._complete(request, holder)
         elif path == "/v1/embeddings":
@@ -235,6 +260,20 @@ class OpenAIApi:
         kind = request.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         if kind != b"application/json" or request.headers.get(b"content-encoding", b"identity") != b"identity":
             raise Bad("", "Send application/json without compression.", 415, "media_type_unsupported")
+        try:
+            body = orjson.loads(await self._read(request))
+        except orjson.JSONDecodeError:
+            raise Bad("", "The body is not JSON.", 400, "request_malformed") from None
+        if not isinstance(body, dict):
+            raise Bad("", "The body must be a JSON object.", 400, "request_malformed")
+        return body
+
+    async def _read(self, request: _Request) -> bytes:
+        """Return a body; whoever asks again gets the same. Raises Bad."""
+        if request.raw is not None:
+            return request.raw
+        if int(request.headers.get(b"content-length", b"0")) > self._max_body_bytes:
+            raise self._too_large()
         raw = bytearray()
         more = True
         while more:
@@ -243,15 +282,13 @@ class OpenAIApi:
                 raise Bad("", "The request broke off.", 400, "request_malformed")
             raw += message.get("body", b"")
             if len(raw) > self._max_body_bytes:
-                raise Bad("", f"A body may have {self._max_body_bytes} bytes here.", 413, "body_too_large")
+                raise self._too_large()
             more = message.get("more_body", False)
-        try:
-            body = orjson.loads(raw)
-        except orjson.JSONDecodeError:
-            raise Bad("", "The body is not JSON.", 400, "request_malformed") from None
-        if not isinstance(body, dict):
-            raise Bad("", "The body must be a JSON object.", 400, "request_malformed")
-        return body
+        request.raw = bytes(raw)
+        return request.raw
+
+    def _too_large(self) -> Bad:
+        return Bad("", f"A body may have {self._max_body_bytes} bytes here.", 413, "body_too_large")
 
 
 _TRACE = (b"traceparent", b"tracestate")
@@ -264,12 +301,12 @@ def _only(method: str, allowed: str) -> None:
 
 def _observe(request: _Request, seconds: float) -> None:
     path = request.scope["path"]
-    route = path if path in ("/v1/chat/completions", "/v1/embeddings", "/v1/models") else "/v1"
+    route = path if path in (_COMPLETIONS, "/v1/embeddings", "/v1/models") else "/v1"
     attributes = {"http.route": route, "http.response.status_code": request.status}
     if request.problem:
         # A stream that failed began with 200: it must not be taken for one that was quick.
         attributes["error.type"] = request.problem
-    request_duration.record(seconds, attributes)
+    telemetry.http_duration.record(seconds, attributes)
     data = {
         "method": request.scope["method"],
         "path": path[:200],

@@ -72,6 +72,11 @@ def model_name(given: str) -> str:
     return given if given.startswith("models/") else f"models/{given}"
 
 
+def user_of(holder: KeyHolder, user: str) -> str:
+    """Return whose a call is. A team's users are its own: the same name under another key is somebody else."""
+    return f"{holder.name}/{user}" if user else holder.name
+
+
 def completion_of(body: Mapping[str, Any], holder: KeyHolder) -> Wanted:
     """Return what a request for a completion wants. Raises Bad with the field at fault."""
     fields = Fields(body)
@@ -86,8 +91,7 @@ def completion_of(body: Mapping[str, Any], holder: KeyHolder) -> Wanted:
         use_case=extra.choice("use_case", _USE_CASES, "free"),
         min_quality=Quality[extra.choice("min_quality", ("any", "basic", "standard", "premium"), "any").upper()],
         tenant=holder.tenant,
-        # A team's users are its own: the same name under another key is somebody else.
-        user=f"{holder.name}/{user}" if user else holder.name,
+        user=user_of(holder, user),
         api_key=holder.name,
         prompt_version=extra.text("prompt_version", longest=64),
         privacy=Privacy[extra.choice("privacy", ("by_content", "shared", "personal"), "by_content").upper()],

@@ -1,0 +1,1 @@
+"""The outside: counters in Redis, the table of limits in a file."""

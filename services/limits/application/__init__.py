@@ -1,0 +1,1 @@
+"""The use case, and what it needs from outside."""

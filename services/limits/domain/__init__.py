@@ -1,0 +1,1 @@
+"""What a limit is and which one holds: no I/O, no clock."""

@@ -1,0 +1,1 @@
+"""What Envoy asks, answered."""
