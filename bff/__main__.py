@@ -9,6 +9,7 @@ import uvloop
 from bff import upstreams
 from bff.app import Application
 from bff.auth.postgres_accounts import PostgresAccounts
+from bff.auth.postgres_attempts import PostgresAttempts
 from bff.server import DrainingServer
 from bff.settings import BffSettings
 from services.runtime import sql, telemetry
@@ -44,7 +45,7 @@ async def serve(settings: BffSettings) -> None:
         services = await stack.enter_async_context(
             upstreams.connect(settings.egress_address, settings.max_message_bytes)
         )
-        application = Application(settings, services, accounts)
+        application = Application(settings, services, accounts, PostgresAttempts(database))
         if settings.demo_accounts:
             await application.sign_in.prepare_demo(settings.demo_password.get_secret_value())
         else:
@@ -57,7 +58,13 @@ async def serve(settings: BffSettings) -> None:
 def main() -> None:
     """Read the settings and serve."""
     settings = BffSettings.load()
-    telemetry.setup(settings.service, settings.log_level, settings.otlp_endpoint)
+    telemetry.setup(
+        settings.service,
+        settings.log_level,
+        settings.otlp_endpoint,
+        sampled_percent=settings.trace_sampled_percent,
+        metric_seconds=settings.metric_seconds,
+    )
     uvloop.run(serve(settings))
 
 

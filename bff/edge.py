@@ -4,6 +4,7 @@ import logging
 import re
 import time
 import uuid
+from contextlib import AbstractContextManager, nullcontext
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -21,9 +22,10 @@ log = logging.getLogger("aisle.http")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?|\[[0-9A-Fa-f:]+\](:\d{1,5})?")
 
-request_duration = telemetry.meter.create_histogram(
-    "http.server.request.duration", unit="s", description="Time of a request, streams to their end."
-)
+# Asked every second by whoever watches over processes.
+_WATCHED = ("/healthz", "/readyz")
+# WebSockets end with codes from here on.
+_CLOSING_CODES = 1000
 
 
 class _NoDeadline:
@@ -40,6 +42,9 @@ class Edge:
         """Take the application to surround."""
         self._app = app
         self._settings = settings
+        origins = settings.public_origins.split()
+        # A proxy that ends TLS may speak http to us.
+        self._secure = bool(origins) and all(origin.startswith("https://") for origin in origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request or serve one WebSocket."""
@@ -69,16 +74,16 @@ class Edge:
         limited = _Limited(receive, self._settings.max_body_bytes)
         if scope["type"] == "http":
             limited.expect(Headers(scope=scope).get("content-length", ""))
-        with telemetry.tracer.start_as_current_span(
-            call.method, context=propagate.extract(call.metadata), kind=trace.SpanKind.SERVER
-        ) as span:
+        with _span(call, scope) as span:
             try:
                 await self._app(scope, limited if scope["type"] == "http" else receive, answering)
             finally:
                 elapsed = time.perf_counter() - started
                 route = getattr(scope.get("route"), "path", "")
-                span.set_attribute("http.response.status_code", status)
-                request_duration.record(elapsed, {"http.route": route, "http.response.status_code": status})
+                if span.is_recording():
+                    _describe(span, call, scope, status)
+                if scope["path"] not in _WATCHED:
+                    telemetry.http_duration.record(elapsed, {"http.route": route, "http.response.status_code": status})
                 data = {
                     "method": scope.get("method", "WS"),
                     "path": scope["path"][:200],
@@ -94,9 +99,15 @@ class Edge:
         headers["X-Content-Type-Options"] = "nosniff"
         headers["Referrer-Policy"] = "strict-origin-when-cross-origin"
         headers["Cross-Origin-Opener-Policy"] = "same-origin"
-        headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=()"
+        headers["Permissions-Policy"] = (
+            "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
+        )
+        headers["X-Permitted-Cross-Domain-Policies"] = "none"
+        # Pictures may stand in mails and on other pages; everything else is for our own.
+        if not scope["path"].startswith("/media/"):
+            headers["Cross-Origin-Resource-Policy"] = "same-origin"
         headers["X-Frame-Options"] = "DENY"
-        if scope.get("scheme") == "https":
+        if self._secure or scope.get("scheme") == "https":
             headers["Strict-Transport-Security"] = "max-age=31536000"
         # Headers of a 304 replace those a browser kept, and it does not say whether that was a page.
         if message["status"] != HTTPStatus.NOT_MODIFIED:
@@ -114,7 +125,8 @@ class Edge:
         return (
             "default-src 'self'; script-src 'self'; style-src 'self'; font-src 'self'; "
             f"img-src 'self' data:{pictures}; connect-src 'self'{sockets}; "
-            "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+            "object-src 'none'; frame-src 'none'; worker-src 'none'; script-src-attr 'none'; "
+            "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
         )
 
 
@@ -145,6 +157,31 @@ class _Limited:
             raise HTTPException(413, f"A body may have {self._limit} bytes here.")
 
 
+def _span(call: Call, scope: Scope) -> AbstractContextManager[trace.Span]:
+    """Return the span of a request, which goes on with the proxy's trace."""
+    if scope["path"] in _WATCHED:
+        return nullcontext(trace.INVALID_SPAN)
+    return telemetry.tracer.start_as_current_span(
+        call.method, context=propagate.extract(call.metadata), kind=trace.SpanKind.SERVER
+    )
+
+
+def _describe(span: trace.Span, call: Call, scope: Scope, status: int) -> None:
+    """Say what the request came to, by its route: what stands in a path may be somebody's own."""
+    method, route = scope.get("method", "WS"), getattr(scope.get("route"), "path", "")
+    span.update_name(f"{method} {route}".rstrip())
+    span.set_attributes(
+        {
+            "http.request.method": method,
+            "http.route": route,
+            "http.response.status_code": status,
+            telemetry.REQUEST_ID: call.request_id,
+        }
+    )
+    if HTTPStatus.INTERNAL_SERVER_ERROR <= status < _CLOSING_CODES:
+        span.set_status(trace.StatusCode.ERROR)
+
+
 def _call(scope: Scope) -> Call:
     headers = Headers(scope=scope)
     given = headers.get("x-request-id", "")
@@ -154,5 +191,5 @@ def _call(scope: Scope) -> Call:
         policy=None,
         metadata={key: value for key, value in headers.items() if key in ("traceparent", "tracestate")},
         request_id=given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4()),
-        caller=Caller(service="bff"),
+        caller=Caller(service="bff", address=(scope.get("client") or ("",))[0]),
     )

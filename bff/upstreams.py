@@ -11,11 +11,15 @@ from aisle.analytics.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 from aisle.chat.v1.chat_service_pb2_grpc import ChatServiceStub
 from aisle.llm.v1.llm_admin_service_pb2_grpc import LlmAdminServiceStub
 from aisle.llm.v1.llm_service_pb2_grpc import LlmServiceStub
+from aisle.mesh.v1.mesh_service_pb2_grpc import MeshAdminServiceStub
 from aisle.product.v1.product_service_pb2_grpc import ProductServiceStub
 from aisle.recommendation.v1.recommendation_service_pb2_grpc import RecommendationServiceStub
+from aisle.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceStub
 from services.runtime.channel import MeshChannel
 
-NAMES = ("product", "llm", "chat", "recommendation", "analytics")
+NAMES = ("product", "llm", "chat", "recommendation", "analytics", "mesh")
+# Not there where traces go to a cloud: nobody is called not ready for it.
+_TELEMETRY = "telemetry"
 
 T = TypeVar("T")
 
@@ -30,6 +34,8 @@ class Upstreams:
     chat: ChatServiceStub
     recommendation: RecommendationServiceStub
     analytics: AnalyticsServiceStub
+    mesh: MeshAdminServiceStub
+    telemetry: TelemetryServiceStub
     channels: dict[str, MeshChannel]
 
 
@@ -41,6 +47,7 @@ async def connect(egress_address: str, max_message_bytes: int = 16 << 20) -> Asy
             name: await stack.enter_async_context(MeshChannel("bff", name, egress_address, max_message_bytes))
             for name in NAMES
         }
+        telemetry = await stack.enter_async_context(MeshChannel("bff", _TELEMETRY, egress_address, max_message_bytes))
         yield Upstreams(
             product=ProductServiceStub(channels["product"]),
             llm=LlmServiceStub(channels["llm"]),
@@ -48,6 +55,8 @@ async def connect(egress_address: str, max_message_bytes: int = 16 << 20) -> Asy
             chat=ChatServiceStub(channels["chat"]),
             recommendation=RecommendationServiceStub(channels["recommendation"]),
             analytics=AnalyticsServiceStub(channels["analytics"]),
+            mesh=MeshAdminServiceStub(channels["mesh"]),
+            telemetry=TelemetryServiceStub(telemetry),
             channels=channels,
         )
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from services.runtime.policy import methods_without_policy, policies
+from services.runtime.policy import methods_without_policy, policies, rate_classes_without_policy
 
 CALLERS = {"bff", "cli", "product", "llm", "chat", "recommendation", "analytics"}
 
@@ -10,6 +10,7 @@ CALLERS = {"bff", "cli", "product", "llm", "chat", "recommendation", "analytics"
 def main() -> int:
     """Print what is wrong. Returns an exit code."""
     problems = [f"{method}: no complete policy" for method in methods_without_policy()]
+    problems += [f"{name}: does not say what happens while nobody counts" for name in rate_classes_without_policy()]
     for policy in policies().values():
         unknown = policy.callers - CALLERS
         if unknown:

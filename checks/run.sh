@@ -26,6 +26,11 @@ step "mesh policy on every method" .venv/bin/python -m checks.mesh_policy
 step "house rules" .venv/bin/python -m checks.house_rules
 SHOW=1 step "size bars" .venv/bin/python -m checks.sizes
 step "tables in README and docs" .venv/bin/python -m checks.tables
+step "metrics, dashboards and alarms" .venv/bin/python -m checks.metrics
+step "what the chart takes from the code" .venv/bin/python -m checks.chart
+step "Compose file" bash -c '.venv/bin/python -m checks.compose && .venv-lint/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml'
+step "images (hadolint)" .venv-lint/bin/hadolint Dockerfile frontend/Dockerfile
+step "workflows (schema, zizmor)" checks/workflows.sh
 step "front end (eslint, tsc)" bash -c 'cd frontend && npm run --silent lint && npm run --silent typecheck'
 step "front end's types are the BFF's" checks/openapi.sh
 

@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bff.settings import BffSettings
+from checks import values_table
 from local.models.settings import ModelServerSettings
 from local.ports import PORTS
 from local.settings import LocalSettings
 from services.analytics.settings import AnalyticsSettings
 from services.chat.settings import ChatSettings
 from services.control_plane.settings import ControlPlaneSettings
+from services.limits.settings import LimitsSettings
 from services.llm.settings import LlmSettings
 from services.product.settings import ProductSettings
 from services.recommendation.settings import RecommendationSettings
@@ -31,6 +33,7 @@ _SERVICES: tuple[type[RuntimeSettings], ...] = (
     AnalyticsSettings,
     BffSettings,
     ControlPlaneSettings,
+    LimitsSettings,
 )
 
 
@@ -46,7 +49,8 @@ def services() -> str:
     for policy in policies().values():
         name = policy.method.rsplit("/", 1)[1]
         methods.setdefault(policy.service, []).append(f"`{name}`" + (" (stream)" if policy.streaming else ""))
-    purposes = {p.name: p.purpose for p in PORTS}
+    # The control plane's administration is reached by another name than its port has.
+    purposes = {p.name: p.purpose for p in PORTS} | {"mesh": "What the proxies run on; canaries, copies and faults"}
     rows = [(f"**{name}**", purposes[name], ", ".join(found)) for name, found in methods.items()]
     return _table(("Service", "What it does", "Methods"), rows)
 
@@ -68,7 +72,13 @@ def settings() -> str:
     return "\n".join(parts).rstrip()
 
 
-TABLES: dict[str, Callable[[], str]] = {"ports": ports, "services": services, "settings": settings}
+def values() -> str:
+    """Return the table of the chart's values."""
+    found = values_table.rows(ROOT / "helm" / "aisle" / "values.yaml")
+    return _table(("Value", "Default", "What it is"), [(f"`{k}`", d and f"`{d}`", text) for k, d, text in found])
+
+
+TABLES: dict[str, Callable[[], str]] = {"ports": ports, "services": services, "settings": settings, "values": values}
 
 
 def fresh(text: str) -> str:
@@ -79,7 +89,8 @@ def fresh(text: str) -> str:
 def main(arguments: list[str]) -> int:
     """Write the tables, or say which file has an old one. Returns an exit code."""
     stale = []
-    for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+    listed = [ROOT / "README.md", ROOT / "helm" / "aisle" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    for path in listed:
         text = path.read_text(encoding="utf-8")
         wanted = fresh(text)
         if wanted != text:

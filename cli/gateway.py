@@ -1,28 +1,22 @@
 """`aisle keys …` and `aisle budgets …`: the administration of the model gateway from a terminal."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from aisle.llm.v1 import llm_admin_service_pb2 as pb
 from aisle.llm.v1.llm_admin_service_pb2_grpc import LlmAdminServiceStub
+from cli.asking import CALLER, ask, console
 from local.settings import LocalSettings
-from services.runtime.channel import MeshChannel
-from services.runtime.errors import AisleError
-from services.runtime.interceptors import Caller
 
-CALLER = Caller(service="cli", subject="cli", role="admin")
 _MICROS = 1_000_000
 _PAGE = 200
 
-console = Console()
 keys = typer.Typer(help="Keys of other teams for the models under /v1.", no_args_is_help=True)
 budgets = typer.Typer(help="What teams, use cases, users and keys may spend.", no_args_is_help=True)
 
@@ -152,17 +146,7 @@ def egress() -> str:
 
 
 def _ask(call: Callable[[Any], Awaitable[Any]]) -> Any:
-    """Return what the service answers; a refusal ends the command with its words."""
-    try:
-        return asyncio.run(_asked(call))
-    except AisleError as error:
-        console.print(f"[bold red]✗[/] {escape(error.message)} ({error.reason})", highlight=False)
-        raise typer.Exit(1) from None
-
-
-async def _asked(call: Callable[[Any], Awaitable[Any]]) -> Any:
-    async with MeshChannel("cli", "llm", egress()) as channel:
-        return await call(LlmAdminServiceStub(channel))
+    return ask("llm", egress(), LlmAdminServiceStub, call)
 
 
 async def _pages(method: Callable[..., Awaitable[Any]], request: Any, field: str) -> list[Any]:

@@ -9,9 +9,11 @@ from local.ports import SERVICES
 
 _MODULES = {
     **{name: f"services.{name}" for name in SERVICES},
+    "limits": "services.limits",
     "control-plane": "services.control_plane",
     "bff": "bff",
     "models": "local.models",
+    "telemetry": "local.telemetry",
 }
 
 

@@ -14,7 +14,6 @@ class Credentials:
     redis_password: str
     token_key: str
     media_signing_key: str
-    jwt_key: str
     api_key: str
     # Of the demo accounts, once the edge is open to the network.
     demo_password: str

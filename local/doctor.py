@@ -8,7 +8,6 @@ from pathlib import Path
 import psutil
 
 from local import envoy, milvus
-from local.ports import PORTS
 from local.settings import LocalSettings
 
 GIGABYTE = 1_000_000_000
@@ -37,14 +36,13 @@ def _missing_servers(settings: LocalSettings) -> list[str]:
 
 def _taken_ports(numbers: Mapping[str, int], edge_host: str) -> list[str]:
     found = []
-    for port in PORTS:
-        number = numbers[port.name]
-        variable = "AISLE_EDGE_PORT" if port.name == "edge" else "AISLE_PORT_OFFSET"
+    for name, number in numbers.items():
+        variable = "AISLE_EDGE_PORT" if name == "edge" else "AISLE_PORT_OFFSET"
         if list(numbers.values()).count(number) > 1:
-            found.append(f"Port {number} ({port.name}) is wanted twice by this stack. Set another {variable}.")
-        elif not _is_free(edge_host if port.name == "edge" else "127.0.0.1", number):
+            found.append(f"Port {number} ({name}) is wanted twice by this stack. Set another {variable}.")
+        elif not _is_free(edge_host if name == "edge" else "127.0.0.1", number):
             found.append(
-                f"Port {number} ({port.name}) is taken by {_owner(number)}. Stop it (`make down` if it is another "
+                f"Port {number} ({name}) is taken by {_owner(number)}. Stop it (`make down` if it is another "
                 f"stack of yours), or set {variable}."
             )
     return found

@@ -22,6 +22,7 @@ class Process:
     title: str
     command: Sequence[str]
     ready: Probe
+    # 0 when nobody connects to it.
     port: int
     env: Mapping[str, str] = field(default_factory=dict)
     # Names of processes that must be ready before this one starts.

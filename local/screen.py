@@ -89,7 +89,7 @@ class Screen:
             table.add_row(
                 watched.process.title,
                 Text(watched.state, style=_STYLES[watched.state]),
-                f":{watched.process.port}",
+                f":{watched.process.port}" if watched.process.port else "",
                 _memory(watched),
                 f"{watched.restarts} restarts" if watched.restarts else "",
                 Text(watched.note, style="dim"),

@@ -23,7 +23,15 @@ class LocalSettings(BaseSettings):
         0, ge=0, le=5000, description="Added to every port: a second stack, with a home of its own."
     )
     edge_port: int | None = Field(None, ge=1, le=65535, description="Port of the edge, instead of 8080.")
+    sidecars: bool = Field(
+        False, description="A proxy beside each service and mutual TLS between them, as on Kubernetes."
+    )
+    trace_sampled_percent: float = Field(100.0, ge=0, le=100, description="Share of requests whose trace is kept.")
+    access_log: bool = Field(True, description="Whether the edge writes a line for each request to its log.")
     demo: bool = Field(True, description="Whether an empty shop is filled with the demo shop.")
+    bff_oidc_issuer: str = Field("", description="Issuer whose access tokens the edge takes too; the BFF has its keys.")
+    bff_oidc_audience: str = Field("", description="Audience of those tokens; empty takes none.")
+    bff_oidc_role_claim: str = Field("roles", description="Claim that names roles in them.")
     servers_venv: Path = Field(ROOT / ".venv-servers", description="Where Envoy and Milvus Lite are installed.")
     static_dir: Path = Field(ROOT / "frontend" / "dist", description="The built front end.")
 
@@ -40,7 +48,7 @@ class LocalSettings(BaseSettings):
 
     def ports(self) -> dict[str, int]:
         """Return the number of every port by name."""
-        numbers = ports.table(self.port_offset)
+        numbers = ports.table(self.port_offset, sidecars=self.sidecars)
         if self.edge_port is not None:
             numbers["edge"] = self.edge_port
         return numbers

@@ -4,9 +4,11 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
-from local import envoy, milvus, postgres, redis
+from bff.auth import signing_keys
+from local import envoy, milvus, postgres, redis, registry, sidecars
 from local.credentials import Credentials
 from local.ports import SERVICES
 from local.process import Process, both_probes, grpc_probe, http_probe, tcp_probe
@@ -21,16 +23,19 @@ def processes(settings: LocalSettings, credentials: Credentials) -> list[Process
     """Return every process of the stack."""
     ports = settings.ports()
     env = environment(settings, credentials)
-    registry = write_registry(settings, ports)
+    listed = registry.write(settings)
     data = settings.folder("data")
-    services = [_service(name, ports, env, credentials) for name in SERVICES]
+    services = [_service(settings, name, env, credentials) for name in SERVICES]
     return [
         postgres.process(data / "postgres", ports["postgres"], credentials.postgres_password),
         redis.process(data / "redis", ports["redis"], credentials.redis_password),
         milvus.process(data / "milvus", ports["milvus"], settings.servers_venv),
+        redis.counting_process(data / "limits-redis", ports["limits-redis"], credentials.redis_password),
+        _telemetry(ports, env),
         _models(settings, ports, env),
-        _control_plane(ports, env, registry),
-        _envoy(settings, ports),
+        _control_plane(ports, env, listed),
+        _limits(ports, env, credentials),
+        *(sidecars.processes(settings) if settings.sidecars else [_envoy(settings, ports)]),
         *services,
         _bff(settings, ports, env, credentials),
     ]
@@ -50,6 +55,9 @@ def environment(settings: LocalSettings, credentials: Credentials) -> dict[str, 
         "AISLE_EGRESS_ADDRESS": f"127.0.0.1:{ports['egress']}",
         "AISLE_DRAIN_SECONDS": LOCAL_DRAIN,
         "AISLE_GRACE_SECONDS": "3",
+        "AISLE_OTLP_ENDPOINT": f"http://127.0.0.1:{ports['telemetry']}",
+        "AISLE_TRACE_SAMPLED_PERCENT": str(settings.trace_sampled_percent),
+        "AISLE_METRIC_SECONDS": "5",
         "AISLE_TOKEN_KEY": credentials.token_key,
         "AISLE_REDIS_URL": redis.url(ports["redis"], credentials.redis_password),
         "AISLE_MILVUS_URI": f"http://127.0.0.1:{ports['milvus']}",
@@ -69,59 +77,49 @@ def _without_proxy(inherited: Mapping[str, str]) -> dict[str, str]:
     return {"no_proxy": bypassed, "NO_PROXY": bypassed}
 
 
-def write_registry(settings: LocalSettings, ports: Mapping[str, int]) -> Path:
-    """Write the service registry the control plane reads, and return its path."""
-    grpc_services = {
-        name: {"protocol": "grpc", "endpoints": [{"address": "127.0.0.1", "port": ports[name]}]} for name in SERVICES
-    }
-    registry = {
-        "edge": {"address": settings.host, "port": ports["edge"]},
-        "egress": {"address": "127.0.0.1", "port": ports["egress"]},
-        "services": {
-            **grpc_services,
-            "bff": {"protocol": "http", "endpoints": [{"address": "127.0.0.1", "port": ports["bff"]}]},
-            "llm-http": {"protocol": "http", "endpoints": [{"address": "127.0.0.1", "port": ports["llm-http"]}]},
-        },
-        "edge_routes": [
-            {
-                "prefix": "/api/v1/chat/ws",
-                "service": "bff",
-                "upgrade": "websocket",
-                "timeout": 0,
-                "idle_timeout": 300,
-            },
-            # Server-sent events may be silent while a model thinks; the BFF sends heartbeats.
-            {
-                "prefix": "/api/v1/products/generate-description",
-                "service": "bff",
-                "timeout": 0,
-                "idle_timeout": 60,
-            },
-            {"prefix": "/api/v1/chat/message", "service": "bff", "timeout": 120},
-            {"prefix": "/api/", "service": "bff", "timeout": 30},
-            {"prefix": "/v1/", "service": "llm-http", "timeout": 0, "idle_timeout": 60, "max_request_bytes": 4 << 20},
-            {"prefix": "/media/", "service": "bff", "timeout": 15},
-            {"prefix": "/", "service": "bff", "timeout": 15},
-        ],
-    }
-    path = settings.folder("run") / "registry.yaml"
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(registry, indent=2))  # JSON is YAML
-    fresh.replace(path)
+def prepared_signing_keys(settings: LocalSettings) -> Path:
+    """Return the file of the keys that sign access tokens, made when missing and rotated when old."""
+    path = settings.home.resolve() / "signing-keys.json"
+    signing_keys.prepare(path, datetime.now(UTC))
     return path
 
 
-def _service(name: str, ports: Mapping[str, int], env: Mapping[str, str], credentials: Credentials) -> Process:
+def _egress(settings: LocalSettings, workload: str) -> dict[str, str]:
+    """Return where a workload calls others."""
+    port = sidecars.egress_port(workload) if settings.sidecars else "egress"
+    return {"AISLE_EGRESS_ADDRESS": f"127.0.0.1:{settings.ports()[port]}"}
+
+
+def _service(settings: LocalSettings, name: str, env: Mapping[str, str], credentials: Credentials) -> Process:
+    ports = settings.ports()
     prefix = f"AISLE_{name.upper()}"
     url = postgres.url(name, ports["postgres"], credentials.postgres_password)
     return Process(
         name=name,
         title=name,
         command=[sys.executable, "-m", f"services.{name}"],
-        env={**env, f"{prefix}_LISTEN_PORT": str(ports[name]), f"{prefix}_DATABASE_URL": url},
+        env={
+            **env,
+            **_egress(settings, name),
+            f"{prefix}_LISTEN_PORT": str(ports[name]),
+            f"{prefix}_DATABASE_URL": url,
+        },
         ready=grpc_probe(ports[name]),
         port=ports[name],
         after=("postgres", "redis", "milvus"),
+        cwd=ROOT,
+    )
+
+
+def _telemetry(ports: Mapping[str, int], env: Mapping[str, str]) -> Process:
+    return Process(
+        name="telemetry",
+        title="Telemetry",
+        command=[sys.executable, "-m", "local.telemetry"],
+        # It tells nobody of itself: that would be told again, for ever.
+        env={**env, "AISLE_OTLP_ENDPOINT": "", "AISLE_TELEMETRY_LISTEN_PORT": str(ports["telemetry"])},
+        ready=grpc_probe(ports["telemetry"]),
+        port=ports["telemetry"],
         cwd=ROOT,
     )
 
@@ -143,7 +141,7 @@ def _models(settings: LocalSettings, ports: Mapping[str, int], env: Mapping[str,
     )
 
 
-def _control_plane(ports: Mapping[str, int], env: Mapping[str, str], registry: Path) -> Process:
+def _control_plane(ports: Mapping[str, int], env: Mapping[str, str], listed: Path) -> Process:
     return Process(
         name="control-plane",
         title="Control plane",
@@ -151,7 +149,9 @@ def _control_plane(ports: Mapping[str, int], env: Mapping[str, str], registry: P
         env={
             **env,
             "AISLE_CONTROL_PLANE_LISTEN_PORT": str(ports["control-plane"]),
-            "AISLE_CONTROL_PLANE_REGISTRY": str(registry),
+            "AISLE_CONTROL_PLANE_REGISTRY": str(listed),
+            # What people apply outlives the stack.
+            "AISLE_CONTROL_PLANE_DELIVERY": str(listed.with_name("delivery.yaml")),
             # Its streams never end by themselves: waiting for them would only delay the stop.
             "AISLE_CONTROL_PLANE_GRACE_SECONDS": "0.5",
         },
@@ -161,10 +161,28 @@ def _control_plane(ports: Mapping[str, int], env: Mapping[str, str], registry: P
     )
 
 
+def _limits(ports: Mapping[str, int], env: Mapping[str, str], credentials: Credentials) -> Process:
+    return Process(
+        name="limits",
+        title="Rate limiter",
+        command=[sys.executable, "-m", "services.limits"],
+        env={
+            **env,
+            "AISLE_LIMITS_LISTEN_PORT": str(ports["limits"]),
+            "AISLE_LIMITS_PROXY_PORT": str(ports["limits-proxy"]),
+            "AISLE_LIMITS_REDIS_URL": redis.url(ports["limits-redis"], credentials.redis_password),
+        },
+        ready=grpc_probe(ports["limits"]),
+        port=ports["limits"],
+        after=("limits-redis",),
+        cwd=ROOT,
+    )
+
+
 def _envoy(settings: LocalSettings, ports: Mapping[str, int]) -> Process:
     binary = envoy.envoy_binary(settings.servers_venv)
     path = settings.folder("run") / "envoy.json"
-    bootstrap = envoy.bootstrap("aisle-local", ports["envoy-admin"], f"127.0.0.1:{ports['control-plane']}")
+    bootstrap = envoy.bootstrap("aisle-local", ports["envoy-admin"], f"127.0.0.1:{ports['control-plane']}", delta=True)
     path.write_text(json.dumps(bootstrap, indent=2))
     return Process(
         name="envoy",
@@ -180,17 +198,20 @@ def _envoy(settings: LocalSettings, ports: Mapping[str, int]) -> Process:
 def _bff(
     settings: LocalSettings, ports: Mapping[str, int], env: Mapping[str, str], credentials: Credentials
 ) -> Process:
+    # The proxy that sees how the services are: the BFF's own where it has one.
+    admin = sidecars.admin_port("bff") if settings.sidecars else "envoy-admin"
     return Process(
         name="bff",
         title="BFF",
         command=[sys.executable, "-m", "bff"],
         env={
             **env,
+            **_egress(settings, "bff"),
             "AISLE_BFF_LISTEN_PORT": str(ports["bff"]),
             "AISLE_BFF_DATABASE_URL": postgres.url("bff", ports["postgres"], credentials.postgres_password),
-            "AISLE_BFF_JWT_KEY": credentials.jwt_key,
+            "AISLE_BFF_SIGNING_KEYS": str(prepared_signing_keys(settings)),
             "AISLE_BFF_STATIC_DIR": str(settings.static_dir.resolve()),
-            "AISLE_BFF_ENVOY_ADMIN_ADDRESS": f"127.0.0.1:{ports['envoy-admin']}",
+            "AISLE_BFF_ENVOY_ADMIN_ADDRESS": f"127.0.0.1:{ports[admin]}",
             "AISLE_BFF_DEMO_ACCOUNTS": str(settings.demo).lower(),
             "AISLE_BFF_DEMO_PASSWORD": demo_password(settings, credentials),
         },

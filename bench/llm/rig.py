@@ -21,8 +21,10 @@ GATEWAYS, OTHERS = 0, 1
 OFFSET = 4200
 UPSTREAM, PEERS = 26101, (26102, 26103)
 # Of `make up`, what a call to a model touches. Usage records travel to analytics, and from there into PostgreSQL.
-_PARTS = ("postgres", "redis", "control-plane", "envoy", "analytics", "llm")
-_ON_THE_WAY = ("envoy", "llm")
+_PARTS = ("postgres", "redis", "limits-redis", "control-plane", "limits", "envoy", "analytics", "llm")
+_ON_THE_WAY = ("envoy", "limits", "llm")
+# Nobody waits for these: records are on disk before they travel. The load and what calls do wait for go first.
+_NOBODY_WAITS = ("postgres", "analytics")
 # As in the packaged table, with a model of the upstream and budgets on every subject.
 _TABLE = """
 version: 2
@@ -35,6 +37,11 @@ budgets:
 - {subject: api_key, window: minute, tokens: 1000000000}
 - {subject: user, window: minute, tokens: 1000000000}
 models:
+"""
+# Everything is counted, and nothing reaches its limit.
+_LIMITS = """
+version: 1
+edge: {generate: {user: 60000000/minute, key: 60000000/minute, address: 60000000/minute}}
 """
 _MODEL = """- {{name: models/{0}, display_name: Mock, provider: openai, provider_id: {0}, kind: text, quality: standard,
    context_tokens: 100000, price: {{input: 1, output: 5, date: "2026-11-01"}}, tools: true, structured_output: true}}
@@ -111,12 +118,18 @@ def _ours(settings: LocalSettings, secrets: credentials.Credentials) -> list[Pro
         "AISLE_LLM_OPENAI_BASE_URL": f"http://127.0.0.1:{UPSTREAM}/v1",
         "AISLE_LLM_MODELS_FILE": str(table),
     }
+    limits = settings.folder("run") / "limits.yaml"
+    limits.write_text(_LIMITS)
     kept = [process for process in stack.processes(settings, secrets) if process.name in _PARTS]
     ours = []
     for process in kept:
         process = replace(process, after=[name for name in process.after if name in _PARTS])
         if process.name == "llm":
             process = replace(process, env={**process.env, **told})
+        if process.name == "limits":
+            process = replace(process, env={**process.env, "AISLE_LIMITS_FILE": str(limits)})
+        if process.name in _NOBODY_WAITS:
+            process = replace(process, command=["nice", "-n", "15", *process.command])
         ours.append(_pinned(process, GATEWAYS if process.name in _ON_THE_WAY else OTHERS))
     return ours
 
@@ -143,13 +156,13 @@ def _rig(
     there: Sequence[peers.Peer],
     missing: Sequence[str],
 ) -> Rig:
-    ports, llm, envoy = settings.ports(), found["llm"], found["envoy"]
+    ports, llm, envoy, limits = settings.ports(), found["llm"], found["envoy"], found["limits"]
     key = f"authorization: Bearer {secrets.api_key}\r\n"
     ways = [
         Way("Aisle, gRPC", GrpcClient(ports["llm"]), [llm]),
         Way("Aisle, gRPC through Envoy", GrpcClient(ports["egress"]), [llm, envoy], envoy),
         Way("Aisle, /v1", HttpClient(ports["llm-http"], key), [llm]),
-        Way("Aisle, /v1 through Envoy", HttpClient(ports["edge"], key), [llm, envoy], envoy),
+        Way("Aisle, /v1 through Envoy", HttpClient(ports["edge"], key), [llm, envoy, limits], envoy),
         *(Way(peer.title, HttpClient(peer.process.port, peer.headers), [found[peer.process.name]]) for peer in there),
     ]
     direct = Way("the upstream itself", HttpClient(UPSTREAM, ""), [found["upstream"]])

@@ -1,7 +1,7 @@
 """What the BFF keeps about people: accounts and the refresh tokens they hold."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 
@@ -35,14 +35,25 @@ class Accounts(Protocol):
         """Replace the password of an account."""
         ...
 
+    async def set_role(self, account_id: str, role: str) -> None:
+        """Replace the role of an account."""
+        ...
+
     async def grant(self, account_id: str, token: bytes, expires: datetime) -> None:
         """Keep the first refresh token of a new family."""
         ...
 
-    async def exchange(self, old: bytes, new: bytes, expires: datetime, now: datetime) -> Account | None:
+    async def revoke(self, token: bytes) -> None:
+        """Forget a refresh token with its whole family; an unknown one changes nothing."""
+        ...
+
+    async def exchange(
+        self, old: bytes, new: bytes, expires: datetime, now: datetime, repeatable: timedelta = timedelta()
+    ) -> Account | None:
         """Trade a refresh token for its successor and return its account.
 
         Returns None for a token that is unknown or expired, and for one that was traded before: then its whole family
-        is forgotten, because one of the two who hold it has stolen it.
+        is forgotten, because one of the two who hold it has stolen it. The same trade may be asked again for as long as
+        is said, until its successor is traded: an answer may get lost, and two tabs may ask at once.
         """
         ...

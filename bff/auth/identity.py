@@ -1,5 +1,6 @@
 """Finds out who is behind a request, and tells the calls made for it."""
 
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
@@ -7,9 +8,10 @@ from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
+from bff.auth.external import ExternalSignIn
 from bff.auth.tokens import AccessTokens, Identity
 from services.runtime.errors import Denied, Invalid, Unauthenticated
-from services.runtime.interceptors import Caller, current_call
+from services.runtime.interceptors import current_call
 
 _BEARER = HTTPBearer(auto_error=False, scheme_name="AccessToken", description="An access token of `/api/v1/auth`.")
 _VISITOR = APIKeyHeader(
@@ -28,18 +30,26 @@ def visitor_subject(visitor_id: str) -> str:
         raise Invalid("VISITOR_ID_INVALID", "The visitor id must be a UUID.") from None
 
 
-def identity_from(connection: HTTPConnection, token: str, visitor_id: str) -> Identity:
+async def identity_from(connection: HTTPConnection, token: str, visitor_id: str) -> Identity:
     """Return whom a token or a visitor id speaks for; the token counts when there are both."""
-    tokens: AccessTokens = connection.app.state.tokens
     visitor = Identity(visitor_subject(visitor_id)) if visitor_id else Identity()
-    return speak_for(tokens.check(token) if token else visitor)
+    return speak_for(await _checked(connection, token) if token else visitor)
+
+
+async def _checked(connection: HTTPConnection, token: str) -> Identity:
+    """Return whom a token speaks for; only the issuer it names is asked whether it is good."""
+    external: ExternalSignIn | None = connection.app.state.external
+    if external is not None and external.issued(token):
+        return await external.identity(token)
+    tokens: AccessTokens = connection.app.state.tokens
+    return tokens.check(token)
 
 
 def speak_for(identity: Identity) -> Identity:
     """Make every further call of this request on behalf of somebody."""
     call = current_call.get()
     if call is not None:
-        call.caller = Caller(service="bff", subject=identity.subject, role=identity.role)
+        call.caller = replace(call.caller, subject=identity.subject, role=identity.role)
     return identity
 
 
@@ -51,7 +61,7 @@ async def anyone(
     """Return who asks, possibly nobody in particular. A token that is not good is refused, not ignored."""
     if credentials is None and "authorization" in request.headers:
         raise Unauthenticated("TOKEN_INVALID", "Send `Authorization: Bearer` and an access token.")
-    return identity_from(request, credentials.credentials if credentials else "", visitor_id or "")
+    return await identity_from(request, credentials.credentials if credentials else "", visitor_id or "")
 
 
 Anyone = Annotated[Identity, Depends(anyone)]

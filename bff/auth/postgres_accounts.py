@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ _ADD = """
 _GET = f"SELECT {_FIELDS} FROM accounts WHERE id = :id"  # noqa: S608 - only constants
 _FIND = f"SELECT {_FIELDS} FROM accounts WHERE lower(email) = lower(:email)"  # noqa: S608 - only constants
 _SET_PASSWORD = "UPDATE accounts SET password_hash = :password_hash WHERE id = :id"  # noqa: S105 - a statement
+_SET_ROLE = "UPDATE accounts SET role = :role WHERE id = :id"
 _FORGET_EXPIRED = "DELETE FROM refresh_tokens WHERE account_id = :account_id AND expire_time < now()"
 _GRANT = """
     INSERT INTO refresh_tokens (token_hash, family, account_id, expire_time)
@@ -30,6 +31,9 @@ _GRANT = """
 """
 _LOCK = "SELECT family, account_id, expire_time, used_time FROM refresh_tokens WHERE token_hash = :token FOR UPDATE"
 _USE = "UPDATE refresh_tokens SET used_time = :now WHERE token_hash = :token"
+_END_SESSION = """
+    DELETE FROM refresh_tokens WHERE family = (SELECT family FROM refresh_tokens WHERE token_hash = :token)
+"""
 _REVOKE = "DELETE FROM refresh_tokens WHERE family = :family"
 
 
@@ -42,7 +46,7 @@ class PostgresAccounts:
 
     async def prepare(self) -> None:
         """Bring the schema to its newest version."""
-        async with _available():
+        async with available():
             await migrate(self._database, SCHEMA, Path(__file__).parent / "migrations")
 
     async def add(self, account: Account) -> bool:
@@ -74,6 +78,11 @@ class PostgresAccounts:
         async with self._writing() as session:
             await session.execute(text(_SET_PASSWORD), {"id": account_id, "password_hash": password_hash})
 
+    async def set_role(self, account_id: str, role: str) -> None:
+        """Replace the role of an account."""
+        async with self._writing() as session:
+            await session.execute(text(_SET_ROLE), {"id": account_id, "role": role})
+
     async def grant(self, account_id: str, token: bytes, expires: datetime) -> None:
         """Keep the first refresh token of a new family."""
         async with self._writing() as session:
@@ -81,18 +90,26 @@ class PostgresAccounts:
             values = {"token": token, "family": None, "account_id": account_id, "expires": expires}
             await session.execute(text(_GRANT), values)
 
-    async def exchange(self, old: bytes, new: bytes, expires: datetime, now: datetime) -> Account | None:
+    async def revoke(self, token: bytes) -> None:
+        """Forget a refresh token with its whole family."""
+        async with self._writing() as session:
+            await session.execute(text(_END_SESSION), {"token": token})
+
+    async def exchange(
+        self, old: bytes, new: bytes, expires: datetime, now: datetime, repeatable: timedelta = timedelta()
+    ) -> Account | None:
         """Trade a refresh token for its successor; a token that was traded before ends its family."""
         async with self._writing() as session:
             held = (await session.execute(text(_LOCK), {"token": old})).one_or_none()
             if held is None or held.expire_time <= now:
                 return None
-            if held.used_time is not None:
+            if held.used_time is None:
+                await session.execute(text(_USE), {"token": old, "now": now})
+                values = {"token": new, "family": held.family, "account_id": held.account_id, "expires": expires}
+                await session.execute(text(_GRANT), values)
+            elif not await _is_repeated(session, held.used_time, now, repeatable, new):
                 await session.execute(text(_REVOKE), {"family": held.family})
                 return None
-            await session.execute(text(_USE), {"token": old, "now": now})
-            values = {"token": new, "family": held.family, "account_id": held.account_id, "expires": expires}
-            await session.execute(text(_GRANT), values)
             row = (await session.execute(text(_GET), {"id": held.account_id})).one()
             return Account(**row._mapping)
 
@@ -103,17 +120,25 @@ class PostgresAccounts:
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[ReadSession]:
-        async with _available(), self._database.reading() as session:
+        async with available(), self._database.reading() as session:
             yield session
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[Session]:
-        async with _available(), self._database.transaction() as session:
+        async with available(), self._database.transaction() as session:
             yield session
 
 
+async def _is_repeated(session: Session, used: datetime, now: datetime, repeatable: timedelta, new: bytes) -> bool:
+    """Return whether a trade is the one made a moment ago, asked again before its successor was traded."""
+    if now - used >= repeatable:
+        return False
+    successor = (await session.execute(text(_LOCK), {"token": new})).one_or_none()
+    return successor is not None and successor.used_time is None
+
+
 @asynccontextmanager
-async def _available() -> AsyncIterator[None]:
+async def available() -> AsyncIterator[None]:
     """Turn an unreachable database into Unavailable."""
     try:
         yield

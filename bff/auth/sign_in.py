@@ -2,17 +2,21 @@
 
 import secrets
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from bff.auth.accounts import Account, Accounts
 from bff.auth.passwords import Passwords
-from bff.auth.throttle import Throttle
-from bff.auth.tokens import AccessTokens, fingerprint, new_refresh_token
-from services.runtime.errors import AlreadyExists, Unauthenticated
+from bff.auth.throttle import Attempts, Limit, Throttle, network_of
+from bff.auth.tokens import AccessTokens, fingerprint, new_refresh_token, succeeding_refresh_token
+from services.runtime.errors import AlreadyExists, Unauthenticated, Unavailable
 
+# How long a browser may ask for the trade of its refresh token again.
+_REPEATABLE = timedelta(seconds=10)
 _WINDOW_SECONDS = 900
 _FAILURES_OF_ONE_EMAIL = 5
+# Many places may guess at one account together; its owner is not shut out by a few of them.
+_FAILURES_OF_ONE_EMAIL_ANYWHERE = 100
 _FAILURES_OF_ONE_ADDRESS = 50
 _REGISTRATIONS_OF_ONE_ADDRESS = 30
 
@@ -46,20 +50,21 @@ DEMO_ACCOUNTS = (
 class SignIn:
     """The way from a password to tokens."""
 
-    def __init__(self, accounts: Accounts, tokens: AccessTokens, refresh_lifetime: timedelta) -> None:
-        """Take where accounts are kept and how tokens are made."""
+    def __init__(
+        self, accounts: Accounts, attempts: Attempts, tokens: AccessTokens, refresh_lifetime: timedelta, key: str
+    ) -> None:
+        """Take where accounts are kept and attempts counted, how tokens are made, and the key of their successors."""
+        self._key = key
         self._accounts = accounts
         self._tokens = tokens
         self._refresh_lifetime = refresh_lifetime
         self._passwords = Passwords()
-        self._of_email = Throttle(_FAILURES_OF_ONE_EMAIL, _WINDOW_SECONDS)
-        self._of_address = Throttle(_FAILURES_OF_ONE_ADDRESS, _WINDOW_SECONDS)
-        self._registrations = Throttle(_REGISTRATIONS_OF_ONE_ADDRESS, _WINDOW_SECONDS)
+        self._throttle = Throttle(attempts)
 
     async def register(self, email: str, password: str, name: str, address: str) -> SignedIn:
         """Open an account for a shopper. Raises AlreadyExists (EMAIL_TAKEN)."""
-        self._registrations.check(address)
-        self._registrations.count(address)
+        place = network_of(address)
+        await self._throttle.take(Limit(f"register {place}", _REGISTRATIONS_OF_ONE_ADDRESS, _WINDOW_SECONDS))
         account = Account(str(uuid.uuid4()), email, name, "shopper", await self._passwords.hash(password))
         if not await self._accounts.add(account):
             raise AlreadyExists("EMAIL_TAKEN", "There is an account with this email already.")
@@ -67,28 +72,63 @@ class SignIn:
 
     async def login(self, email: str, password: str, address: str) -> SignedIn:
         """Sign in. Raises Unauthenticated (CREDENTIALS_WRONG) whether the email or the password is unknown."""
-        key = f"{email.lower()} {address}"
-        self._of_address.check(address)
-        self._of_email.check(key)
+        who, place = email.lower(), network_of(address)
+        here = Limit(f"login {who} {place}", _FAILURES_OF_ONE_EMAIL, _WINDOW_SECONDS)
+        elsewhere = (
+            Limit(f"login {who}", _FAILURES_OF_ONE_EMAIL_ANYWHERE, _WINDOW_SECONDS),
+            Limit(f"login from {place}", _FAILURES_OF_ONE_ADDRESS, _WINDOW_SECONDS),
+        )
         # Counted before the slow check: attempts made at the same time all count.
-        self._of_email.count(key)
-        account = await self._accounts.find(email)
-        if not await self._passwords.fits(password, account.password_hash if account else None) or account is None:
-            self._of_address.count(address)
+        await self._throttle.take(here, *elsewhere)
+        try:
+            account = await self._accounts.find(email)
+            fits = await self._passwords.fits(password, account.password_hash if account else None)
+        except Unavailable:
+            await self._throttle.give_back(here, *elsewhere)
+            raise
+        if not fits or account is None:
             raise Unauthenticated("CREDENTIALS_WRONG", "This email and password do not go together.")
-        self._of_email.forget(key)
+        await self._throttle.forget(here)
+        await self._throttle.give_back(*elsewhere)
         return await self._granted(account)
 
-    async def refresh(self, refresh_token: str) -> SignedIn:
-        """Trade a refresh token for new tokens. Raises Unauthenticated (REFRESH_TOKEN_INVALID)."""
+    async def arrive(self, account: Account) -> SignedIn:
+        """Sign in somebody another issuer vouches for; the first time opens their account.
+
+        Raises AlreadyExists (EMAIL_TAKEN) when their email is somebody's who registered here: who owns it is not for
+        another issuer to say.
+        """
+        known = await self._accounts.get(account.id)
+        if known is None:
+            if not await self._accounts.add(account):
+                raise AlreadyExists("EMAIL_TAKEN", "There is an account with this email already. Use its password.")
+            return await self._granted(account)
+        if known.role != account.role:
+            await self._accounts.set_role(known.id, account.role)
+        return await self._granted(replace(known, role=account.role))
+
+    async def refresh(self, refresh_token: str, from_browser: bool = False) -> SignedIn:
+        """Trade a refresh token for new tokens. Raises Unauthenticated (REFRESH_TOKEN_INVALID).
+
+        A browser may ask for the same trade again for a moment: all its tabs share the token, and a page that is left
+        while it is being traded does not hear the answer.
+        """
         now = datetime.now(UTC)
-        successor = new_refresh_token()
+        successor = succeeding_refresh_token(refresh_token, self._key) if from_browser else new_refresh_token()
         account = await self._accounts.exchange(
-            fingerprint(refresh_token), fingerprint(successor), now + self._refresh_lifetime, now
+            fingerprint(refresh_token),
+            fingerprint(successor),
+            now + self._refresh_lifetime,
+            now,
+            _REPEATABLE if from_browser else timedelta(),
         )
         if account is None:
             raise Unauthenticated("REFRESH_TOKEN_INVALID", "Sign in again.")
         return self._signed_in(account, successor)
+
+    async def logout(self, refresh_token: str) -> None:
+        """End a session: neither this refresh token nor any that came from the same sign-in is traded again."""
+        await self._accounts.revoke(fingerprint(refresh_token))
 
     async def account(self, account_id: str) -> Account:
         """Return an account. Raises Unauthenticated when it is gone."""

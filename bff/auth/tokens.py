@@ -1,6 +1,8 @@
-"""Access tokens anybody can check with the key, and refresh tokens only the database knows."""
+"""Access tokens anybody can check with a public key, and refresh tokens only the database knows."""
 
+import base64
 import hashlib
+import hmac
 import secrets
 import uuid
 from dataclasses import dataclass
@@ -10,11 +12,11 @@ from typing import Any
 import jwt
 
 from bff.auth.accounts import Account
+from bff.auth.signing_keys import ALGORITHM, SigningKeys
 from services.runtime.errors import Unauthenticated
 
 ISSUER = "aisle"
 AUDIENCE = "aisle-storefront"
-_ALGORITHM = "HS256"
 _CLAIMS = ["iss", "aud", "sub", "role", "iat", "exp", "jti"]
 # Clocks of replicas may differ by as much.
 _LEEWAY_SECONDS = 2
@@ -42,9 +44,9 @@ class Identity:
 class AccessTokens:
     """Signs and checks access tokens."""
 
-    def __init__(self, key: str, lifetime: timedelta) -> None:
-        """Take the signing key and how long a token is good for."""
-        self._key = key
+    def __init__(self, keys: SigningKeys, lifetime: timedelta) -> None:
+        """Take the signing keys and how long a token is good for."""
+        self._keys = keys
         self.lifetime = lifetime
 
     def issue(self, account: Account) -> str:
@@ -59,15 +61,16 @@ class AccessTokens:
             "exp": now + self.lifetime,
             "jti": str(uuid.uuid4()),
         }
-        return jwt.encode(claims, self._key, algorithm=_ALGORITHM)
+        key = self._keys.ring.signing(now)
+        return jwt.encode(claims, key.private, algorithm=ALGORITHM, headers={"kid": key.id})
 
     def check(self, token: str) -> Identity:
         """Return whom a token speaks for. Raises Unauthenticated (TOKEN_EXPIRED, TOKEN_INVALID)."""
         try:
             claims: dict[str, Any] = jwt.decode(
                 token,
-                self._key,
-                algorithms=[_ALGORITHM],
+                self._key_of(token),
+                algorithms=[ALGORITHM],
                 issuer=ISSUER,
                 audience=AUDIENCE,
                 leeway=_LEEWAY_SECONDS,
@@ -81,10 +84,28 @@ class AccessTokens:
             raise Unauthenticated("TOKEN_INVALID", "The access token is not valid.")
         return Identity(claims["sub"], claims["role"], datetime.fromtimestamp(claims["exp"], UTC))
 
+    def published(self) -> dict[str, Any]:
+        """Return the public keys by which others check the tokens."""
+        return self._keys.ring.jwks()
+
+    def _key_of(self, token: str) -> Any:
+        """Return the public key a token names: one of ours, whatever else it says about keys."""
+        named = jwt.get_unverified_header(token).get("kid")
+        key = self._keys.ring.get(named) if isinstance(named, str) else None
+        if key is None:
+            raise jwt.InvalidKeyError("unknown key")
+        return key.private.public_key()
+
 
 def new_refresh_token() -> str:
     """Return a refresh token nobody can guess."""
     return secrets.token_urlsafe(32)
+
+
+def succeeding_refresh_token(refresh_token: str, key: str) -> str:
+    """Return the one successor a refresh token has; nobody can tell it who does not know the key."""
+    made = hmac.digest(key.encode(), b"refresh " + refresh_token.encode(), "sha256")
+    return base64.urlsafe_b64encode(made).decode().rstrip("=")
 
 
 def fingerprint(refresh_token: str) -> bytes:

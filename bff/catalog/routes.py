@@ -104,7 +104,7 @@ async def generate_description(
     return await whole_description(stream)
 
 
-@router.post("/products", status_code=201, responses=documented(401, 403, 409))
+@router.post("/products", status_code=201, responses=documented(401, 403, 404, 409))
 async def create_product(
     body: schemas.ProductInput,
     response: Response,

@@ -18,6 +18,9 @@ from services.runtime.errors import AisleError, Conflict, Invalid, NotFound, Una
 
 GARBAGE, UNAUTHENTICATED, NOT_FOUND, TRY_LATER = 4400, 4401, 4404, 1013
 
+# The protocol a browser offers, and beside it `aisle.token.` with its access token.
+PROTOCOL, TOKEN_PROTOCOL = "aisle.chat.v1", "aisle.token."
+
 # Frames waiting for a slow reader; then the answer waits upstream.
 _WAITING_FRAMES = 32
 # A reader that takes nothing for so long has gone without saying so.
@@ -26,7 +29,8 @@ _SEND_TIMEOUT_SECONDS = 30.0
 
 async def serve_socket(socket: WebSocket, desk: Desk) -> None:
     """Serve one socket from its handshake to its end. A session outlives every socket."""
-    await socket.accept()
+    # Who offers our protocol must be told so; a token that is offered beside it is never said back.
+    await socket.accept(PROTOCOL if PROTOCOL in _offered(socket) else None)
     try:
         identity, session_id = await _open(socket, desk)
     except AisleError as error:
@@ -38,7 +42,7 @@ async def serve_socket(socket: WebSocket, desk: Desk) -> None:
 async def _open(socket: WebSocket, desk: Desk) -> tuple[Identity, str]:
     """Return who talks and in which session, a new one when none is named."""
     asked = socket.query_params
-    identity = identity_from(socket, asked.get("token", ""), asked.get("visitor", ""))
+    identity = await identity_from(socket, _token(socket), asked.get("visitor", ""))
     if not identity.subject:
         raise Unauthenticated("SIGN_IN_REQUIRED", "Send a visitor id or an access token.")
     session_id = asked.get("session", "")
@@ -47,6 +51,21 @@ async def _open(socket: WebSocket, desk: Desk) -> tuple[Identity, str]:
     else:
         session_id = await desk.begin(identity.subject)
     return identity, session_id
+
+
+def _offered(socket: WebSocket) -> list[str]:
+    return [word.strip() for word in socket.headers.get("sec-websocket-protocol", "").split(",")]
+
+
+def _token(socket: WebSocket) -> str:
+    """Return the access token shown at the opening: in a header, never in the address, which ends in logs."""
+    scheme, _, shown = socket.headers.get("authorization", "").partition(" ")
+    if scheme:
+        if scheme.lower() != "bearer":
+            raise Unauthenticated("TOKEN_INVALID", "Send `Authorization: Bearer` and an access token.")
+        return shown.strip() or "missing"
+    # A browser's script has a say in this one header only.
+    return next((w.removeprefix(TOKEN_PROTOCOL) for w in _offered(socket) if w.startswith(TOKEN_PROTOCOL)), "")
 
 
 async def _refuse(socket: WebSocket, error: AisleError) -> None:

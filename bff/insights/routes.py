@@ -10,7 +10,6 @@ from bff.auth.identity import Somebody, admin
 from bff.errors import documented
 from bff.inputs import idempotency_key, last_part, require_json
 from bff.insights import messages, schemas
-from bff.insights.mesh import mesh_services
 from bff.presentation import Shopfront, shopfront_of, time_of
 from bff.settings import BffSettings
 from bff.upstreams import Upstreams, upstreams_of
@@ -56,13 +55,6 @@ async def list_models(services: Services) -> schemas.Models:
     """List the configured models, best quality first."""
     reply = await services.llm.ListModels(llm_service_pb2.ListModelsRequest())
     return schemas.Models(models=[messages.model_of(model) for model in reply.models])
-
-
-@reports.get("/mesh")
-async def list_mesh_services(request: Request) -> schemas.Mesh:
-    """List the services behind Envoy, and whether it finds them healthy."""
-    settings: BffSettings = request.app.state.settings
-    return schemas.Mesh(services=await mesh_services(settings.envoy_admin_address))
 
 
 @reports.get("/{report}", responses=documented(404), response_model_exclude_none=False)

@@ -121,17 +121,3 @@ class Models(BaseModel):
     """The configured models."""
 
     models: list[Model]
-
-
-class MeshService(BaseModel):
-    """One address of one service, as Envoy sees it."""
-
-    name: str
-    address: str
-    healthy: bool
-
-
-class Mesh(BaseModel):
-    """The services behind Envoy."""
-
-    services: list[MeshService]
