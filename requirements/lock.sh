@@ -8,3 +8,8 @@ compile pyproject.toml --group dev -c requirements/runtime.lock -o requirements/
 compile requirements/uv.in -o requirements/uv.lock
 compile requirements/servers.in -o requirements/servers.lock
 compile --no-deps requirements/models.in -o requirements/models.lock
+compile requirements/terraform.in -o requirements/terraform.lock
+compile --no-deps requirements/terraform-schema.in -o requirements/terraform-schema.lock
+compile requirements/helm.in -o requirements/helm.lock
+compile requirements/build.in -c requirements/dev.lock -o requirements/build.lock
+compile requirements/lint.in -o requirements/lint.lock

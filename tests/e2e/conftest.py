@@ -30,7 +30,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    running = shops.start(tmp_path_factory.mktemp("shop"))
+    offset = shops.free_offset(*range(shops.OFFSET, shops.OFFSET + 900, 100))
+    running = shops.start(tmp_path_factory.mktemp("shop"), offset=offset)
     try:
         yield running
     finally:

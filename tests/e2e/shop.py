@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -34,10 +35,11 @@ class Shop:
     process: "subprocess.Popen[bytes]"
     output: Path
     env: Mapping[str, str]
+    offset: int = OFFSET
 
     @property
     def ports(self) -> dict[str, int]:
-        return LocalSettings(home=self.home, port_offset=OFFSET).ports()
+        return LocalSettings(home=self.home, port_offset=self.offset).ports()
 
     @property
     def url(self) -> str:
@@ -85,6 +87,25 @@ class Shop:
         return counts
 
 
+def free_offset(*candidates: int) -> int:
+    """Return an offset whose ports nobody sits on: some of them are ones that outgoing connections are given."""
+    return next(offset for offset in candidates if not any(map(_is_taken, _all_ports(offset))))
+
+
+def _all_ports(offset: int) -> list[int]:
+    return list(LocalSettings(port_offset=offset, sidecars=True).ports().values())
+
+
+def _is_taken(number: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", number))
+        except OSError:
+            return True
+    return False
+
+
 def visitor() -> dict[str, str]:
     """Return the header of a visitor nobody has seen before."""
     return {"X-Visitor-Id": str(uuid4())}
@@ -96,11 +117,11 @@ def environment(home: Path, offset: int = OFFSET, **more: str) -> dict[str, str]
     return {**kept, "AISLE_HOME": str(home), "AISLE_PORT_OFFSET": str(offset), **more}
 
 
-def start(home: Path, *, demo: bool = True) -> Shop:
+def start(home: Path, *, demo: bool = True, offset: int = OFFSET, sidecars: bool = False) -> Shop:
     """Start a platform and wait until it is open."""
     home.mkdir(parents=True, exist_ok=True)
     output = home / "up.txt"
-    env = environment(home, AISLE_DEMO=str(demo).lower())
+    env = environment(home, offset, AISLE_DEMO=str(demo).lower(), AISLE_SIDECARS=str(sidecars).lower())
     with output.open("wb") as sink:
         process = subprocess.Popen(
             [sys.executable, "-m", "cli", "up"], cwd=ROOT, env=env, stdout=sink, stderr=subprocess.STDOUT
@@ -111,7 +132,7 @@ def start(home: Path, *, demo: bool = True) -> Shop:
             process.kill()
             raise RuntimeError(f"the platform did not open:\n{output.read_text()[-4000:]}")
         time.sleep(0.2)
-    return Shop(home, process, output, env)
+    return Shop(home, process, output, env, offset)
 
 
 def stop(shop: Shop) -> float:

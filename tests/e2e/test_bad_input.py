@@ -6,13 +6,16 @@ import hmac
 import http.client
 import json
 import time
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+import jwt
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from bff.auth import signing_keys
 from tests.e2e.shop import Shop, visitor
 
 HUGE = "x" * 100_000
@@ -25,6 +28,11 @@ def forged(claims: dict[str, Any], algorithm: str = "HS256", key: str = "guessed
     body = f"{part({'alg': algorithm, 'typ': 'JWT'})}.{part(claims)}"
     signature = hmac.new(key.encode(), body.encode(), hashlib.sha256).digest() if algorithm != "none" else b""
     return f"{body}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+
+
+def signed_by_the_shop(shop: Shop, claims: dict[str, Any]) -> str:
+    key = signing_keys.read(shop.home / "signing-keys.json").signing(datetime.now(UTC))
+    return jwt.encode(claims, key.private, algorithm="ES256", headers={"kid": key.id})
 
 
 # Everything a good token has: what is refused below is refused for its signature, its algorithm or its age alone.
@@ -99,7 +107,7 @@ def test_query_of_100_kb_is_refused(shop: Shop) -> None:
 
 
 def test_expired_token_is_refused(shop: Shop) -> None:
-    expired = forged({**ADMIN_CLAIMS, "exp": 1}, key=json.loads((shop.home / "secrets.json").read_text())["jwt_key"])
+    expired = signed_by_the_shop(shop, {**ADMIN_CLAIMS, "exp": 1})
     with shop.client() as client:
         reply = client.get("/api/v1/auth/me", headers={"Authorization": f"Bearer {expired}"})
     assert (reply.status_code, reply.json()["reason"]) == (401, "TOKEN_EXPIRED")
@@ -107,7 +115,7 @@ def test_expired_token_is_refused(shop: Shop) -> None:
 
 def test_token_of_the_right_key_is_accepted(shop: Shop) -> None:
     """Without this, the refusals above could have any reason."""
-    good = forged(ADMIN_CLAIMS, key=json.loads((shop.home / "secrets.json").read_text())["jwt_key"])
+    good = signed_by_the_shop(shop, ADMIN_CLAIMS)
     with shop.client() as client:
         reply = client.get("/api/v1/analytics/overview", headers={"Authorization": f"Bearer {good}"})
     assert reply.status_code == 200, reply.text

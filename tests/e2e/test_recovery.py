@@ -13,7 +13,10 @@ from tests.e2e.shop import Shop, visitor
 # A word of each process's command line that no other process has.
 VICTIMS = {
     "postgres": "pginstall/bin/postgres",
-    "redis": "redis-server",
+    # Two that are told apart by their ports.
+    "redis": "redis-server 127.0.0.1:{port}",
+    "limits-redis": "redis-server 127.0.0.1:{port}",
+    "limits": "services.limits",
     "milvus": "milvus_lite/lib/milvus",
     "models": "local.models",
     "control-plane": "services.control_plane",
@@ -28,7 +31,8 @@ VICTIMS = {
 LIMIT = 10.0
 
 
-def victim(shop: Shop, mark: str) -> psutil.Process:
+def victim(shop: Shop, name: str) -> psutil.Process:
+    mark = VICTIMS[name].format(port=shop.ports.get(name))
     children = psutil.Process(shop.process.pid).children()
     alive = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
     found = [child for child in alive if mark in " ".join(child.cmdline())]
@@ -71,21 +75,28 @@ def left_out(reply: httpx2.Response) -> list[str]:
     return [step for step in degraded if step != "LLM"]
 
 
-@pytest.mark.parametrize("name", VICTIMS)
-def test_shop_works_again_after_a_kill(shop: Shop, name: str) -> None:
-    assert works(shop) == ""
-    killed = victim(shop, VICTIMS[name])
-    said = len(shop.output.read_text())
-    killed.send_signal(signal.SIGKILL)
-    started = time.monotonic()
-    time.sleep(0.3)
+def until_it_works(shop: Shop, started: float) -> str:
+    """Use the shop until it works; return what does not, once the limit since a moment has passed."""
     problem = "not tried"
     while problem and time.monotonic() - started < LIMIT:
         problem = works(shop)
         time.sleep(0.1)
+    return problem
+
+
+@pytest.mark.parametrize("name", VICTIMS)
+def test_shop_works_again_after_a_kill(shop: Shop, name: str) -> None:
+    # What the kill before this one left behind, such as a connection that is found dead only when it is used, is over.
+    assert until_it_works(shop, time.monotonic()) == ""
+    killed = victim(shop, name)
+    said = len(shop.output.read_text())
+    killed.send_signal(signal.SIGKILL)
+    started = time.monotonic()
+    time.sleep(0.3)
+    problem = until_it_works(shop, started)
     assert problem == "", f"after {LIMIT} s: {problem}"
     assert "SIGKILL" in shop.output.read_text()[said:]
-    assert victim(shop, VICTIMS[name]).pid != killed.pid
+    assert victim(shop, name).pid != killed.pid
 
 
 def test_events_acknowledged_before_a_crash_are_counted_after_it(shop: Shop) -> None:
@@ -97,7 +108,7 @@ def test_events_acknowledged_before_a_crash_are_counted_after_it(shop: Shop) -> 
     with shop.client(headers=visitor()) as client:
         assert client.post("/api/v1/events", json={"events": events}).status_code == 202
     for name in ("analytics", "redis"):
-        victim(shop, VICTIMS[name]).send_signal(signal.SIGKILL)
+        victim(shop, name).send_signal(signal.SIGKILL)
     deadline = time.monotonic() + 30
     counted = 0
     while counted < len(events) and time.monotonic() < deadline:

@@ -62,7 +62,9 @@ def test_taken_port_is_named_with_what_to_do(tmp_path: Path) -> None:
 
 
 def test_process_that_cannot_start_ends_everything_with_its_last_words(tmp_path: Path) -> None:
-    env = shops.environment(tmp_path, 4000, AISLE_LOG_LEVEL="nonsense", AISLE_DEMO="false")
+    env = shops.environment(
+        tmp_path, shops.free_offset(*range(4000, 4900, 100)), AISLE_LOG_LEVEL="nonsense", AISLE_DEMO="false"
+    )
     run = subprocess.run(
         [sys.executable, "-m", "cli", "up"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=120
     )

@@ -168,8 +168,8 @@ class FakeBatches:
             row.item = replace(row.item, state=ItemState.PENDING, error_reason="", error_message="", end_time=None)
         return len(found)
 
-    async def claim(self, key: str, holder: str, lease: float, limit: int) -> list[Claimed]:
-        return self._claim(key, holder, self._b.now() + lease, limit)
+    async def claim(self, key: str, holder: str, lease: float, limit: int, only_here: bool = False) -> list[Claimed]:
+        return self._claim(key, holder, self._b.now() + lease, limit, "here" if only_here else "")
 
     async def renew(self, holder: str, positions: Sequence[int], lease: float) -> None:
         for row in self._b.rows:
@@ -220,12 +220,21 @@ class FakeBatches:
 
     async def open_job(self, batch: str, holder: str, lease: float, limit: int) -> tuple[ProviderJob, list[Claimed]]:
         job = ProviderJob(f"job-{len(self._b.jobs) + 1}", batch, self._b.batches[batch].batch.provider)
-        claimed = self._claim(batch, f"job {job.key}", None, limit)
+        claimed = self._claim(batch, f"job {job.key}", None, limit, "provider")
         if claimed:
             for one in claimed:
                 self._b.rows[one.position - 1].job = job.key
             self._b.jobs[job.key] = JobRow(job, holder, self._b.now() + lease)
         return job, claimed
+
+    async def left_to_provider(self, key: str) -> int:
+        return sum(row.item.state is ItemState.PENDING and row.job != "here" for row in self._of(key))
+
+    async def run_here(self, job: str, positions: Sequence[int]) -> None:
+        for row in self._b.rows:
+            if row.job == job and row.item.state is ItemState.RUNNING and row.item.position in positions:
+                row.job, row.holder = "here", ""
+                row.item = replace(row.item, state=ItemState.PENDING)
 
     async def take_job(self, holder: str, lease: float) -> ProviderJob | None:
         now = self._b.now()
@@ -258,12 +267,13 @@ class FakeBatches:
     def _of(self, key: str) -> list[Row]:
         return [row for row in self._b.rows if row.batch == key]
 
-    def _claim(self, key: str, holder: str, lease_until: float | None, limit: int) -> list[Claimed]:
+    def _claim(self, key: str, holder: str, lease_until: float | None, limit: int, whose: str) -> list[Claimed]:
         if self._b.batches[key].batch.state is not BatchState.RUNNING:
             return []
-        picked = [row for row in self._of(key) if row.item.state is ItemState.PENDING][:limit]
+        waiting = [row for row in self._of(key) if row.item.state is ItemState.PENDING]
+        picked = [row for row in waiting if not whose or (row.job == "here") == (whose == "here")][:limit]
         for row in picked:
-            row.holder, row.lease_until = holder, lease_until
+            row.holder, row.lease_until, row.job = holder, lease_until, whose if whose == "here" else ""
             row.item = replace(row.item, state=ItemState.RUNNING, attempt=row.item.attempt + 1)
         return [row.claimed for row in picked]
 

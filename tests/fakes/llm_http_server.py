@@ -65,6 +65,8 @@ async def _serve(handler: Handler, reader: asyncio.StreamReader, writer: asyncio
             while (header := await reader.readline()) not in (b"\r\n", b""):
                 name, _, value = header.decode().partition(":")
                 headers[name.strip().lower()] = value.strip()
+            if headers.get("expect", "").lower() == "100-continue":
+                writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             body = await reader.readexactly(int(headers.get("content-length", "0")))
             if not await handler(Exchange(method, path, headers, body, reader, writer)):
                 return

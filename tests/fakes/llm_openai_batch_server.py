@@ -61,6 +61,8 @@ class BatchServer:
     # The next batch is created and its creator hears nothing; the next uploads are refused.
     silent_once: bool = False
     refused_uploads: int = 0
+    # Whether a batch is called invalid when it is created.
+    refuses: bool = False
     model: str = "gpt-6-luna"
 
     async def handle(self, exchange: Exchange) -> bool:
@@ -144,7 +146,7 @@ class BatchServer:
         if asked["input_file_id"] not in self.files or asked["completion_window"] != "24h":
             return await self._refuse(exchange, 400, "invalid_request")
         requests = [json.loads(line) for line in self.files[asked["input_file_id"]].splitlines()]
-        if not requests or not _well_formed(requests, asked["endpoint"]):
+        if self.refuses or not requests or not _well_formed(requests, asked["endpoint"]):
             return await self._refuse(exchange, 400, "invalid_batch")
         name = f"batch_{uuid.uuid4().hex}"
         self.batches[name] = OneBatch(name, asked["input_file_id"], asked.get("metadata") or {}, requests)

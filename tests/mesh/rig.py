@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -56,8 +56,9 @@ def eventually(condition: Callable[[], Any], within: float = 5.0) -> Any:
 class GrpcBackend(AnalyticsServiceServicer, LlmServiceServicer):
     """Answers as analytics and as llm; `script` may fail or delay a call by its method's name."""
 
-    def __init__(self, name: str, port: int = 0) -> None:
+    def __init__(self, name: str, port: int = 0, host: str = "127.0.0.1") -> None:
         self.name = name
+        self.host = host
         self.calls: Counter[str] = Counter()
         self.remaining: list[float | None] = []
         self.metadata: dict[str, Any] = {}
@@ -73,7 +74,7 @@ class GrpcBackend(AnalyticsServiceServicer, LlmServiceServicer):
         state.set("", health_pb2.HealthCheckResponse.SERVING)
         health_pb2_grpc.add_HealthServicer_to_server(state, self._server)
         reflection.enable_server_reflection((ANALYTICS, reflection.SERVICE_NAME), self._server)
-        self._server.add_insecure_port(f"127.0.0.1:{self.port}")
+        self._server.add_insecure_port(f"{self.host}:{self.port}")
         self._server.start()
 
     def stop(self, grace: float | None = None) -> None:
@@ -104,6 +105,7 @@ class HttpBackend:
     """An echo over HTTP and WebSocket, served as the BFF is."""
 
     def __init__(self, port: int) -> None:
+        self.port = port
         config = uvicorn.Config(
             self._app, lifespan="off", host="127.0.0.1", port=port, interface="asgi3", log_level="error"
         )
@@ -137,17 +139,23 @@ class HttpBackend:
             await send({"type": "websocket.send", "text": f"echo {len(message['text'])}"})
 
 
-def start_envoy(home: Path, admin_port: int, control_plane_port: int) -> subprocess.Popen[bytes]:
+def start_envoy(
+    home: Path, admin_port: int, control_plane_port: int, *, delta: bool = False, node: str = "mesh-test"
+) -> subprocess.Popen[bytes]:
     """Start Envoy with a bootstrap that names the control plane; what it says goes to `envoy.log`."""
     binary = envoy.envoy_binary(Path(os.environ.get("AISLE_SERVERS_VENV", ROOT / ".venv-servers")))
     path = home / "envoy.json"
-    path.write_text(json.dumps(envoy.bootstrap("mesh-test", admin_port, f"127.0.0.1:{control_plane_port}")))
+    bootstrap = envoy.bootstrap(node, admin_port, f"127.0.0.1:{control_plane_port}", delta=delta)
+    path.write_text(json.dumps(bootstrap))
     with (home / "envoy.log").open("ab") as sink:
         return subprocess.Popen(envoy.command(binary, path), stdout=sink, stderr=sink)
 
 
 class Mesh:
     """Envoy, the control plane and its registry, on ports of their own."""
+
+    # What the control plane is told beside that.
+    more_settings: Mapping[str, str] = {}
 
     def __init__(self, home: Path, registry: dict[str, Any]) -> None:
         self._home = home
@@ -156,12 +164,16 @@ class Mesh:
         self.edge = f"127.0.0.1:{registry['edge']['port']}"
         self.egress = f"127.0.0.1:{registry['egress']['port']}"
         self.registry_file = home / "registry.yaml"
+        self.delivery_file = home / "delivery.yaml"
         self.control_plane_log = home / "control_plane.log"
         self.envoy_log = home / "envoy.log"
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.write_registry(registry)
         self.start_control_plane()
-        self._processes["envoy"] = start_envoy(home, self.admin_port, self.control_plane_port)
+        self._processes["envoy"] = self.start_proxy()
+
+    def start_proxy(self) -> subprocess.Popen[bytes]:
+        return start_envoy(self._home, self.admin_port, self.control_plane_port)
 
     def write_registry(self, registry: dict[str, Any] | str) -> None:
         """Replace the registry as `aisle up` does: all of it or nothing."""
@@ -170,23 +182,33 @@ class Mesh:
         fresh.write_text(text)
         fresh.replace(self.registry_file)
 
+    def write_delivery(self, services: dict[str, Any]) -> None:
+        """Replace the delivery file, all of it or nothing."""
+        fresh = self._home / "delivery.new"
+        fresh.write_text(json.dumps({"services": services}))
+        fresh.replace(self.delivery_file)
+
     def start_control_plane(self) -> None:
         settings = {
             "AISLE_CONTROL_PLANE_LISTEN_PORT": str(self.control_plane_port),
             "AISLE_CONTROL_PLANE_REGISTRY": str(self.registry_file),
+            "AISLE_CONTROL_PLANE_DELIVERY": str(self.delivery_file),
             "AISLE_CONTROL_PLANE_POLL_SECONDS": "0.1",
             "AISLE_CONTROL_PLANE_GRACE_SECONDS": "0",
         }
         command = [sys.executable, "-m", "services.control_plane"]
         with self.control_plane_log.open("ab") as sink:
             self._processes["control_plane"] = subprocess.Popen(
-                command, cwd=ROOT, env={**os.environ, **settings}, stdout=sink, stderr=sink
+                command, cwd=ROOT, env={**os.environ, **settings, **self.more_settings}, stdout=sink, stderr=sink
             )
 
     def kill_control_plane(self) -> None:
         process = self._processes.pop("control_plane")
         process.send_signal(signal.SIGKILL)
         process.wait()
+
+    def signal_control_plane(self, number: signal.Signals) -> None:
+        self._processes["control_plane"].send_signal(number)
 
     def admin(self, path: str) -> httpx2.Response:
         return httpx2.get(f"http://127.0.0.1:{self.admin_port}{path}", trust_env=False)

@@ -50,6 +50,12 @@ class Traffic:
             self._stop.set()
             self._thread.join()
 
+    @contextmanager
+    def one_call(self) -> Iterator[Any]:
+        """Make one call, and give it as it is on its way."""
+        with grpc.insecure_channel(self._mesh.egress) as channel:
+            yield AnalyticsServiceStub(channel).QueryReport.future(ASK, timeout=30)
+
     @property
     def total(self) -> int:
         return self.answered.total()

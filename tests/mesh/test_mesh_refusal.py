@@ -10,11 +10,9 @@ import grpc
 import httpx2
 import pytest
 from envoy_data_plane.envoy.config.cluster.v3 import Cluster
-from envoy_data_plane.envoy.service.discovery.v3 import DiscoveryResponse
-from envoy_data_plane.google.protobuf import Any
 
 from services.control_plane.ads import AdsServer, TypeStatus
-from services.control_plane.snapshot import CLUSTERS, Resource, Snapshot, SnapshotCache, build
+from services.control_plane.snapshot import CLUSTERS, Snapshot, SnapshotCache, build, resource
 from services.control_plane.topology import Address
 from tests.mesh.rig import free_port, start_envoy
 from tests.unit.control_plane.topologies import topology
@@ -27,9 +25,9 @@ GOOD = build(replace(topology(), edge=Address("127.0.0.1", free_port()), egress=
 def poisoned(snapshot: Snapshot) -> Snapshot:
     """Return the snapshot with a cluster that no Envoy accepts: connecting may take no time at all."""
     cluster = Cluster(name="shop", connect_timeout=timedelta(0))
-    fragment = bytes(DiscoveryResponse(resources=[Any.pack(cluster)]))
-    clusters = {**snapshot.resources[CLUSTERS], "shop": Resource("shop", fragment, "poison")}
-    return Snapshot({**snapshot.resources, CLUSTERS: clusters}, snapshot.references)
+    needs = snapshot.resources[CLUSTERS]["shop"].refers_to
+    clusters = {**snapshot.resources[CLUSTERS], "shop": resource("shop", cluster, needs)}
+    return Snapshot({**snapshot.resources, CLUSTERS: clusters})
 
 
 class Refusing:

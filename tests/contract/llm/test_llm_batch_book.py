@@ -312,3 +312,34 @@ async def test_what_a_providers_job_left_gets_the_state_it_is_closed_with(book: 
         assert await batches.take_job(THERE, LONG) is None
     (again,) = await claimed(book, key)
     assert (again.key, again.attempt) == ("item-1", 2)
+
+
+async def test_what_a_provider_does_not_take_is_given_only_to_whoever_runs_items_one_by_one(book: BatchBook) -> None:
+    key = await running(book, 3, provider="bedrock")
+    async with book.writing() as batches:
+        assert await batches.left_to_provider(key) == 3
+        job, taken = await batches.open_job(key, HERE, LONG, 10)
+        await batches.run_here(job.key, [taken[0].position, taken[2].position])
+        await batches.close_job(job.key, ItemState.PENDING)
+        assert await batches.left_to_provider(key) == 1
+        here = await batches.claim(key, HERE, LONG, 10, only_here=True)
+        assert [(one.key, one.attempt) for one in here] == [("item-0", 2), ("item-2", 2)]
+        _, again = await batches.open_job(key, HERE, LONG, 10)
+        assert [one.key for one in again] == ["item-1"]
+    # Nobody began on it after all: it is no more the provider's than before.
+    await finished(book, Outcome(here[0].position, here[0].attempt, ItemState.PENDING))
+    async with book.writing() as batches:
+        assert await batches.left_to_provider(key) == 0
+        assert [one.key for one in await batches.claim(key, HERE, LONG, 10, only_here=True)] == ["item-0"]
+
+
+async def test_an_item_that_is_to_run_again_may_be_the_providers_again(book: BatchBook) -> None:
+    key = await running(book, 1, provider="bedrock")
+    async with book.writing() as batches:
+        job, taken = await batches.open_job(key, HERE, LONG, 10)
+        await batches.run_here(job.key, [taken[0].position])
+        (here,) = await batches.claim(key, HERE, LONG, 10, only_here=True)
+        await batches.finish([Outcome(here.position, here.attempt, ItemState.FAILED, error_reason="X")])
+        assert await batches.wait_again(key, [ItemState.FAILED], []) == 1
+        assert await batches.left_to_provider(key) == 1
+        assert await batches.claim(key, HERE, LONG, 10, only_here=True) == []

@@ -1,6 +1,8 @@
 """One promise for the fake and the real store of questions that are known by their meaning."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +35,8 @@ async def known(request: pytest.FixtureRequest) -> AsyncIterator[SimilarQuestion
 async def running(uri: str, prefix: str, model: str = "models/vectors") -> AsyncIterator[MilvusSimilarQuestions]:
     opened = MilvusSimilarQuestions(uri, model, 3, prefix)
     job = asyncio.ensure_future(opened.run())
+    # The first one to ask finds nothing, and has it opened.
+    assert await opened.nearest(ASKED, NEARLY, 5) == []
     async with asyncio.timeout(30):
         await opened.opened.wait()
     yield opened
@@ -133,6 +137,18 @@ async def test_without_milvus_nothing_is_near_nothing_fails_and_nobody_waits() -
     job.cancel()
     await asyncio.gather(job, return_exceptions=True)
     await known.close()
+
+
+def test_whoever_asks_for_no_similar_questions_carries_no_client_of_milvus() -> None:
+    start = (
+        "import asyncio, sys\n"
+        "from services.llm.adapters.milvus_similar_questions import MilvusSimilarQuestions\n"
+        "known = MilvusSimilarQuestions('http://127.0.0.1:1', 'models/vectors', 3)\n"
+        "async def wait(): await asyncio.wait([asyncio.ensure_future(known.run())], timeout=0.1)\n"
+        "asyncio.run(wait())\n"
+        "assert 'pymilvus' not in sys.modules and 'pandas' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", start], check=True)
 
 
 @pytest.mark.servers

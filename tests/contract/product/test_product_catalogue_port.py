@@ -45,7 +45,7 @@ async def catalogue(make_database: Make | None) -> AsyncIterator[Catalogue]:
 
 async def postgres(url: str, stack: AsyncExitStack) -> Catalogue:
     database = await stack.enter_async_context(sql.connect(url, service="product"))
-    await prepare_database(database, "product", PostgresReplies(database.engine))
+    await prepare_database(database, "product", PostgresReplies(database))
     return PostgresCatalogue(database, "EUR")
 
 

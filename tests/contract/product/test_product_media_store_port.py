@@ -1,4 +1,4 @@
-"""What every media store promises: in memory, in a folder, in a bucket."""
+"""What every media store promises: in memory, in a folder, in a bucket (against S3's API: tests/integration/aws)."""
 
 import asyncio
 import hashlib
@@ -16,9 +16,8 @@ from services.product.adapters.folder_media_store import FolderMediaStore
 from services.product.adapters.s3_media_store import S3MediaStore
 from services.product.application.ports import MediaStore
 from services.runtime import errors
+from tests.contract.product.media_store_promises import KEY, MediaStorePromises
 from tests.fakes.product_media_store import FakeMediaStore
-
-KEY = "products/linen-throw/1.webp"
 
 
 class Clock:
@@ -38,37 +37,23 @@ def bucket() -> tuple[S3MediaStore, Stubber]:
     return S3MediaStore(client, "pictures", Clock()), stubber
 
 
-@pytest.fixture(params=["memory", "folder", "bucket"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MediaStore]:
-    if request.param == "memory":
-        yield FakeMediaStore()
-    elif request.param == "folder":
-        folder = FolderMediaStore(tmp_path, "secret", Clock())
-        yield folder
-        folder.close()
-    else:
-        s3, stubber = bucket()
-        for _ in range(2):
-            stubber.add_response("put_object", {})
-        yield s3
-        s3.close()
+class TestMediaStores(MediaStorePromises):
+    """In memory, in a folder, and in a bucket whose answers are planned."""
 
-
-async def test_picture_can_be_stored_and_replaced(store: MediaStore) -> None:
-    await store.store(KEY, b"one", "image/webp")
-    await store.store(KEY, b"two", "image/webp")
-
-
-@pytest.mark.parametrize("key", ["../outside.webp", "/etc/passwd", "a/../../b", "A.webp", ".hidden", "a//b", ""])
-async def test_keys_that_lead_elsewhere_are_refused(store: MediaStore, key: str) -> None:
-    with pytest.raises(errors.Invalid):
-        await store.store(key, b"x", "image/webp")
-
-
-def test_address_names_the_key_and_stays_the_same(store: MediaStore) -> None:
-    assert KEY in store.uri(KEY)
-    assert store.uri(KEY) == store.uri(KEY)
-    assert store.uri(KEY) != store.uri("products/other/1.webp")
+    @pytest.fixture(params=["memory", "folder", "bucket"])
+    def store(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MediaStore]:
+        if request.param == "memory":
+            yield FakeMediaStore()
+        elif request.param == "folder":
+            folder = FolderMediaStore(tmp_path, "secret", Clock())
+            yield folder
+            folder.close()
+        else:
+            s3, stubber = bucket()
+            for _ in range(2):
+                stubber.add_response("put_object", {})
+            yield s3
+            s3.close()
 
 
 def files(folder: Path) -> dict[Path, bytes]:

@@ -1,5 +1,6 @@
 """Events through real Redis into real PostgreSQL, and the reports over them."""
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,15 +9,20 @@ from uuid import uuid4
 
 import pytest
 import redis.asyncio as redis
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from services.analytics.adapters import migrations
 from services.analytics.adapters.postgres_event_store import PostgresEventStore
-from services.analytics.adapters.redis_event_stream import FIELD, KEY, RedisEventStream
+from services.analytics.adapters.redis_event_stream import FIELD, KEY, READERS, RedisEventStream
 from services.analytics.application.store_events import StoreEvents
 from services.analytics.domain.event import Event, EventType
 from services.analytics.domain.report import Interval, Report
 from services.analytics.servicer.events import decode_event, encode_event
-from services.runtime import sql
+from services.runtime import sql, telemetry
 from services.runtime.errors import Unavailable
 
 pytestmark = pytest.mark.servers
@@ -74,6 +80,47 @@ async def test_trimming_keeps_what_is_not_acknowledged(client: redis.Redis) -> N
     entries: Any = await client.xrange(KEY)
     left = [entry[0].decode() for entry in entries]
     assert {d.receipt for d in taken[200:]} <= set(left)
+
+
+async def test_how_far_every_group_is_behind_is_told(client: redis.Redis) -> None:
+    reader = InMemoryMetricReader()
+    meter = MeterProvider(metric_readers=[reader]).get_meter("aisle")
+    stream = RedisEventStream(client, "one", encode_event, decode_event, meter)
+    await client.xgroup_create(KEY, "others", id="0", mkstream=True)
+    await stream.take(1)
+    await stream.append([event(EventType.PAGE_VIEW) for _ in range(5)])
+    taken = await stream.take(3)
+    await stream.acknowledge([d.receipt for d in taken[:2]])
+    await stream.trim()
+    found = json.loads(reader.get_metrics_data().to_json())  # type: ignore[union-attr]
+    points = {
+        metric["name"]: {p["attributes"][READERS]: p["value"] for p in metric["data"]["data_points"]}
+        for metric in found["resource_metrics"][0]["scope_metrics"][0]["metrics"]
+    }
+    assert points["aisle.events.waiting"] == {"analytics": 3, "others": 5}
+    ages = points["aisle.events.oldest_age"]
+    assert ages.keys() == {"analytics", "others"}
+    assert all(0 <= age < 60 for age in ages.values())
+
+
+async def test_the_trace_of_an_event_goes_on_where_it_is_stored(
+    client: redis.Redis, store: PostgresEventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(telemetry, "tracer", provider.get_tracer("tests"))
+    stream = stream_of(client)
+    await stream.take(1)
+    with telemetry.tracer.start_as_current_span("request"):
+        await stream.append([event(EventType.PAGE_VIEW)])
+    with telemetry.tracer.start_as_current_span("another"):
+        await stream.append([event(EventType.PAGE_VIEW)])
+    assert await StoreEvents(stream, store, 10)() == 2
+    spans = {span.name: span for span in exporter.get_finished_spans()}
+    batch = spans[f"{KEY} process"]
+    assert batch.context.trace_id == spans["request"].context.trace_id
+    assert [link.context.trace_id for link in batch.links] == [spans["another"].context.trace_id]
 
 
 async def test_unreadable_entry_does_not_stop_the_ones_after_it(client: redis.Redis, store: PostgresEventStore) -> None:

@@ -74,6 +74,51 @@ async def test_token_traded_twice_ends_its_family_and_no_other(accounts: Account
     assert await accounts.exchange(b"phone", b"phone-2", LATER, NOW) == MAYA
 
 
+async def test_same_trade_may_be_asked_again_for_a_moment(accounts: Accounts) -> None:
+    await accounts.add(MAYA)
+    await accounts.grant("maya", b"first", LATER)
+    moment = timedelta(seconds=10)
+    for after in (0, 3, 9):
+        assert await accounts.exchange(b"first", b"second", LATER, NOW + timedelta(seconds=after), moment) == MAYA
+    assert await accounts.exchange(b"second", b"third", LATER, NOW + timedelta(seconds=9), moment) == MAYA
+    # Its successor was traded: whoever comes with the first one now is not the one who was answered.
+    assert await accounts.exchange(b"first", b"second", LATER, NOW + timedelta(seconds=9), moment) is None
+    assert await accounts.exchange(b"third", b"fourth", LATER, NOW, moment) is None
+
+
+@pytest.mark.parametrize(("after", "new"), [(10, b"second"), (1, b"another")])
+async def test_trade_asked_again_late_or_for_something_else_ends_the_family(
+    accounts: Accounts, after: int, new: bytes
+) -> None:
+    await accounts.add(MAYA)
+    await accounts.grant("maya", b"first", LATER)
+    await accounts.exchange(b"first", b"second", LATER, NOW)
+    moment = timedelta(seconds=10)
+    assert await accounts.exchange(b"first", new, LATER, NOW + timedelta(seconds=after), moment) is None
+    assert await accounts.exchange(b"second", b"third", LATER, NOW, moment) is None
+
+
+async def test_trades_of_one_browser_at_once_all_get_the_same(database: sql.Database) -> None:
+    accounts = PostgresAccounts(database)
+    await accounts.prepare()
+    await accounts.add(MAYA)
+    await accounts.grant("maya", b"first", LATER)
+    trades = (accounts.exchange(b"first", b"second", LATER, NOW, timedelta(seconds=10)) for _ in range(8))
+    assert await asyncio.gather(*trades) == [MAYA] * 8
+    assert await accounts.exchange(b"second", b"third", LATER, NOW) == MAYA
+
+
+async def test_ended_session_is_traded_no_more_and_others_are(accounts: Accounts) -> None:
+    await accounts.add(MAYA)
+    await accounts.grant("maya", b"laptop", LATER)
+    await accounts.grant("maya", b"phone", LATER)
+    await accounts.exchange(b"laptop", b"laptop-2", LATER, NOW)
+    await accounts.revoke(b"laptop-2")
+    await accounts.revoke(b"unknown")
+    assert await accounts.exchange(b"laptop-2", b"laptop-3", LATER, NOW) is None
+    assert await accounts.exchange(b"phone", b"phone-2", LATER, NOW) == MAYA
+
+
 async def test_expired_token_is_not_traded(accounts: Accounts) -> None:
     await accounts.add(MAYA)
     await accounts.grant("maya", b"old", NOW - timedelta(seconds=1))

@@ -17,13 +17,18 @@ from websockets.exceptions import ConnectionClosed
 
 from bff import upstreams
 from bff.app import Application
+from bff.auth import signing_keys
 from bff.server import DrainingServer
 from bff.settings import BffSettings
+from services.runtime.errors import Unavailable
 from tests.mesh.rig import Mesh, registry
-from tests.unit.bff import fake_shop
-from tests.unit.bff.conftest import JWT_KEY, PASSWORD, VISITOR, free_port
+from tests.unit.bff import fake_services
+from tests.unit.bff.conftest import PASSWORD, VISITOR, free_port
 from tests.unit.bff.fake_accounts import FakeAccounts
+from tests.unit.bff.fake_attempts import FakeAttempts
+from tests.unit.bff.fake_mesh import REASON
 from tests.unit.bff.fake_shop import FakeShop
+from tests.unit.bff.keys import KEYS
 
 pytestmark = pytest.mark.servers
 
@@ -42,8 +47,8 @@ class Shop:
 @pytest.fixture
 async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
     services, port = FakeShop(), free_port()
-    async with fake_shop.served(services) as address:
-        names = ("product", "llm", "chat", "recommendation", "analytics")
+    async with fake_services.served(services) as address:
+        names = ("product", "llm", "chat", "recommendation", "analytics", "mesh")
         stated = registry({name: [int(address.rpartition(":")[2])] for name in names}, port)
         stated["edge_routes"].append({"prefix": "/", "service": "bff"})
         mesh = await asyncio.to_thread(Mesh, tmp_path, stated)
@@ -59,20 +64,23 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
 class served_bff:
     """Serves a BFF while its block runs."""
 
-    def __init__(self, mesh: Mesh, port: int) -> None:
+    def __init__(self, mesh: Mesh, port: int, **more: Any) -> None:
+        keys = mesh.registry_file.with_name("signing-keys.json")
+        signing_keys.write(keys, KEYS)
         given: dict[str, Any] = {
             "listen_port": port,
             "egress_address": mesh.egress,
             "token_key": SecretStr("t"),
             "database_url": SecretStr("postgresql+asyncpg://nobody@127.0.0.1:1/nothing"),
-            "jwt_key": SecretStr(JWT_KEY),
+            "signing_keys": keys,
             "envoy_admin_address": f"127.0.0.1:{mesh.admin_port}",
+            **more,
         }
         self._settings = BffSettings(**given)
 
     async def __aenter__(self) -> None:
         self._connected = upstreams.connect(self._settings.egress_address)
-        application = Application(self._settings, await self._connected.__aenter__(), FakeAccounts())
+        application = Application(self._settings, await self._connected.__aenter__(), FakeAccounts(), FakeAttempts())
         await application.sign_in.prepare_demo(PASSWORD)
         self._server = DrainingServer(application, self._settings)
         self._serving = asyncio.ensure_future(self._server.serve())
@@ -103,9 +111,18 @@ async def test_answers_come_through_both_ways_of_envoy(shop: Shop) -> None:
     product = await shop.client.get("/api/v1/products/slippers", headers=AS_VISITOR)
     assert product.json()["title"] == "Slippers"
     assert shop.services.callers[-2][1] == f"visitor:{VISITOR}"
-    mesh = (await shop.client.get("/api/v1/analytics/mesh", headers=await admin_of(shop))).json()["services"]
-    assert {service["name"].split(".")[0] for service in mesh} >= {"product", "chat", "llm"}
-    assert all(service["healthy"] for service in mesh if service["name"].startswith("product"))
+    mesh = (await shop.client.get("/api/v1/mesh", headers=await admin_of(shop))).json()
+    assert mesh["degraded"] == []
+    assert mesh["proxies"][0]["types"][0]["refusal_reason"] == REASON
+
+
+async def test_without_the_control_plane_the_mesh_is_what_envoy_goes_on_with(shop: Shop) -> None:
+    shop.services.failures["GetMeshStatus"] = Unavailable("AWAY", "Away.")
+    mesh = (await shop.client.get("/api/v1/mesh", headers=await admin_of(shop))).json()
+    assert (mesh["degraded"], mesh["proxies"]) == (["CONTROL_PLANE"], [])
+    replicas = {service["name"]: service["replicas"] for service in mesh["services"]}
+    assert replicas.keys() >= {"product", "chat", "llm", "mesh", "bff"}
+    assert [(one["version"], one["answers"]) for one in replicas["product"]] == [("stable", True)]
 
 
 async def test_words_of_the_chat_come_one_by_one(shop: Shop) -> None:

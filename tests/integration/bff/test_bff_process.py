@@ -8,12 +8,14 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from tests.unit.bff import fake_shop
+from bff.auth import signing_keys
+from tests.unit.bff import fake_services
 from tests.unit.bff.conftest import PASSWORD, VISITOR, free_port
 from tests.unit.bff.fake_shop import FakeShop
 
@@ -30,14 +32,15 @@ class Started:
 
 
 @pytest.fixture
-async def started(database_url: Callable[[str], Awaitable[str]]) -> AsyncIterator[Started]:
+async def started(database_url: Callable[[str], Awaitable[str]], tmp_path: Path) -> AsyncIterator[Started]:
     shop, port = FakeShop(), free_port()
-    async with fake_shop.served(shop) as egress:
+    signing_keys.prepare(tmp_path / "signing-keys.json", datetime.now(UTC))
+    async with fake_services.served(shop) as egress:
         environment = {
             **os.environ,
             "AISLE_BFF_LISTEN_PORT": str(port),
             "AISLE_BFF_DATABASE_URL": await database_url("bff"),
-            "AISLE_BFF_JWT_KEY": "k" * 32,
+            "AISLE_BFF_SIGNING_KEYS": str(tmp_path / "signing-keys.json"),
             "AISLE_BFF_DEMO_ACCOUNTS": "true",
             "AISLE_BFF_DRAIN_SECONDS": "0.5",
             "AISLE_EGRESS_ADDRESS": egress,
@@ -68,7 +71,7 @@ async def until_ready(client: httpx2.AsyncClient, process: Process) -> None:
 
 async def test_demo_accounts_sign_in(started: Started) -> None:
     for who, role in (("maya", "shopper"), ("admin", "admin")):
-        body = {"email": f"{who}@lanternandloom.example", "password": PASSWORD}
+        body = {"email": f"{who}@lanternandloom.example", "password": PASSWORD, "session_kept_in": "body"}
         session = (await started.client.post("/api/v1/auth/login", json=body)).json()
         assert (session["user"]["id"], session["user"]["role"]) == (who, role)
         traded = await started.client.post("/api/v1/auth/refresh", json={"refresh_token": session["refresh_token"]})
@@ -110,5 +113,5 @@ async def test_settings_that_are_missing_are_all_named() -> None:
     )
     _, said = await process.communicate()
     assert process.returncode == 2
-    for name in (b"AISLE_BFF_DATABASE_URL", b"AISLE_BFF_JWT_KEY", b"AISLE_BFF_TOKEN_KEY"):
+    for name in (b"AISLE_BFF_DATABASE_URL", b"AISLE_BFF_SIGNING_KEYS", b"AISLE_BFF_TOKEN_KEY"):
         assert name in said

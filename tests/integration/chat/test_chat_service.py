@@ -47,7 +47,8 @@ class World:
     stub: Any
 
     async def begin(self, owner: str = OWNER) -> str:
-        return str((await self.stub.CreateConversation(pb.CreateConversationRequest(owner=owner))).name)
+        request, caller = pb.CreateConversationRequest(owner=owner), Caller(subject=owner, role="shopper")
+        return str((await self.stub.CreateConversation(request, caller=caller)).name)
 
     async def ask(self, parent: str, text: str = QUESTION, **more: str) -> list[Any]:
         request = pb.SendMessageRequest(parent=parent, owner=OWNER, text=text, **more)
@@ -69,6 +70,13 @@ class World:
         return await self.stub.BatchUpsertArticles(pb.BatchUpsertArticlesRequest(articles=ARTICLES), caller=ADMIN)
 
 
+class OwnersChannel(MeshChannel):
+    """Calls for the owner unless a test says for whom."""
+
+    def _metadata(self, caller: Caller | None, span: Any) -> Any:
+        return super()._metadata(caller or Caller(subject=OWNER, role="shopper"), span)
+
+
 @asynccontextmanager
 async def running(settings: ChatSettings) -> AsyncIterator[Any]:
     """Run the service as its process would, without the process; yields a stub."""
@@ -79,7 +87,7 @@ async def running(settings: ChatSettings) -> AsyncIterator[Any]:
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         jobs = [group.create_task(job()) for job in service.background]
-        async with MeshChannel("bff", "chat", f"127.0.0.1:{port}") as channel:
+        async with OwnersChannel("bff", "chat", f"127.0.0.1:{port}") as channel:
             yield ChatServiceStub(channel)
         await server.stop(1)
         for job in jobs:
@@ -284,7 +292,7 @@ async def test_pages_of_messages_and_articles_join_to_the_whole(world: World) ->
 
 async def test_articles_are_read_by_all_and_written_by_staff(world: World) -> None:
     with pytest.raises(Unauthenticated):
-        await world.stub.BatchUpsertArticles(pb.BatchUpsertArticlesRequest(articles=ARTICLES))
+        await world.stub.BatchUpsertArticles(pb.BatchUpsertArticlesRequest(articles=ARTICLES), caller=Caller())
     with pytest.raises(Denied):
         await world.stub.BatchUpsertArticles(
             pb.BatchUpsertArticlesRequest(articles=ARTICLES), caller=Caller(subject="s", role="shopper")

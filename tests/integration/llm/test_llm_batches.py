@@ -23,6 +23,7 @@ from services.llm.settings import LlmSettings
 from services.runtime.channel import MeshChannel
 from services.runtime.errors import Invalid, NotFound
 from services.runtime.interceptors import MeshInterceptor
+from tests.fakes.llm_bedrock_batch_server import BedrockBatchServer
 from tests.fakes.llm_limited_server import LimitedServer, limited_server
 from tests.fakes.llm_openai_batch_server import BatchServer
 from tests.integration.llm.batch_worker import COST, Killing, by_outcome, ledger_rows
@@ -31,17 +32,19 @@ pytestmark = pytest.mark.servers
 
 MODEL = "models/gpt-6-luna"
 MakeUrl = Callable[[str], Awaitable[str]]
+# Who speaks OpenAI's protocol, or nothing that OpenAI's adapter understands.
+Upstream = LimitedServer | BatchServer | BedrockBatchServer
 
 
 @asynccontextmanager
-async def batches(database: str, server: LimitedServer | BatchServer, **given: Any) -> AsyncIterator[BatchServiceStub]:
+async def batches(database: str, server: Upstream, **given: Any) -> AsyncIterator[BatchServiceStub]:
     """Serve, and yield a client."""
     async with serving(database, server, **given) as port, MeshChannel("chat", "llm", f"127.0.0.1:{port}") as channel:
         yield BatchServiceStub(channel)
 
 
 @asynccontextmanager
-async def serving(database: str, server: LimitedServer | BatchServer, **given: Any) -> AsyncIterator[int]:
+async def serving(database: str, server: Upstream, **given: Any) -> AsyncIterator[int]:
     """Serve the llm service as its own `__main__` wires it, worker included; yields the port."""
     settings = LlmSettings(
         listen_port=1,
@@ -204,7 +207,9 @@ async def test_workers_that_are_killed_send_nothing_twice(database_url: MakeUrl,
     assert {key for key, count in server.served.items() if count > 1} <= interrupted
     assert {item.state for item in second} == {ItemState.DONE}
     rows = by_outcome(ledger_rows(tmp_path))
-    assert max(max(counts.values()) for counts in rows.values()) == 1
+    # Who gives an item up may be killed before that is known, and the next one writes the same record again: whatever
+    # is written twice has one id, and counts once.
+    assert max(rows["ok"].values()) == 1
     ok, lost = set(rows["ok"]), set(rows["interrupted"])
     assert len(ok | lost) == 1200 + len(interrupted)
     assert sum(item.cost_micros for item in second) == 1200 * COST

@@ -59,7 +59,7 @@ class Shop:
         batch = Batch(f"batch-{len(self.book.batches)}", "Texts", NOW, model=MODEL.name)
         await CreateBatch(self.book, self.models)(batch, "")
         await AddBatchItems(self.book)(batch.key, [_item(n, text) for n, text in enumerate(texts)])
-        await StartBatch(self.book, self.models, {"openai"}, 1)(batch.key)
+        await StartBatch(self.book, self.models, {"openai": 1})(batch.key)
         return batch.key
 
     async def items(self, key: str) -> list[Item]:

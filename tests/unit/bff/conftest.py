@@ -14,16 +14,18 @@ from pydantic import SecretStr
 
 from bff import upstreams
 from bff.app import Application
+from bff.auth import signing_keys
 from bff.auth.accounts import Account
 from bff.auth.passwords import Passwords
 from bff.auth.sign_in import DEMO_ACCOUNTS
 from bff.server import DrainingServer
 from bff.settings import BffSettings
-from tests.unit.bff import fake_shop
+from tests.unit.bff import fake_services
 from tests.unit.bff.fake_accounts import FakeAccounts
+from tests.unit.bff.fake_attempts import FakeAttempts
 from tests.unit.bff.fake_shop import FakeShop
+from tests.unit.bff.keys import KEYS
 
-JWT_KEY = "a key of at least thirty-two characters"
 MEDIA_KEY = "media-key"
 VISITOR = "00000000-0000-4000-8000-000000000001"
 PASSWORD = "lantern-and-loom"
@@ -43,6 +45,7 @@ class Bff:
     settings: BffSettings
     client: httpx2.AsyncClient
     accounts: FakeAccounts
+    attempts: FakeAttempts
     running: DrainingServer | None = None
 
     @property
@@ -65,7 +68,7 @@ def shop() -> FakeShop:
 
 @pytest.fixture
 async def address(shop: FakeShop) -> AsyncIterator[str]:
-    async with fake_shop.served(shop) as address:
+    async with fake_services.served(shop) as address:
         yield address
 
 
@@ -76,6 +79,8 @@ def settings(address: str, tmp_path: Path) -> BffSettings:
     (media / "products" / "a.webp").write_bytes(b"RIFF-picture")
     (tmp_path / "secret.webp").write_bytes(b"secret")
     (static / "assets").mkdir(parents=True)
+    keys = tmp_path / "signing-keys.json"
+    signing_keys.write(keys, KEYS)
     (static / "index.html").write_text("<!doctype html><title>Shop</title>")
     (static / "theme.js").write_text("// theme")
     (static / "assets" / "app-1.js").write_text("export {}" + " " * 2000)
@@ -85,7 +90,7 @@ def settings(address: str, tmp_path: Path) -> BffSettings:
         "egress_address": address,
         "token_key": SecretStr("t"),
         "database_url": SecretStr("postgresql+asyncpg://nobody@127.0.0.1:1/nothing"),
-        "jwt_key": SecretStr(JWT_KEY),
+        "signing_keys": keys,
         "static_dir": str(static),
         "media_dir": str(media),
         "media_signing_key": SecretStr(MEDIA_KEY),
@@ -110,20 +115,25 @@ async def accounts(password_hash: str) -> FakeAccounts:
 
 
 @pytest.fixture
-async def bff(settings: BffSettings, accounts: FakeAccounts) -> AsyncIterator[Bff]:
-    """A BFF in this process, asked without a network in between."""
-    async with upstreams.connect(settings.egress_address) as services:
-        application = Application(settings, services, accounts)
-        transport = httpx2.ASGITransport(app=application.asgi, raise_app_exceptions=False)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://shop.test") as client:
-            yield Bff(application, settings, client, accounts)
+def attempts() -> FakeAttempts:
+    return FakeAttempts()
 
 
 @pytest.fixture
-async def running(settings: BffSettings, accounts: FakeAccounts) -> AsyncIterator[Bff]:
+async def bff(settings: BffSettings, accounts: FakeAccounts, attempts: FakeAttempts) -> AsyncIterator[Bff]:
+    """A BFF in this process, asked without a network in between."""
+    async with upstreams.connect(settings.egress_address) as services:
+        application = Application(settings, services, accounts, attempts)
+        transport = httpx2.ASGITransport(app=application.asgi, raise_app_exceptions=False)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://shop.test") as client:
+            yield Bff(application, settings, client, accounts, attempts)
+
+
+@pytest.fixture
+async def running(settings: BffSettings, accounts: FakeAccounts, attempts: FakeAttempts) -> AsyncIterator[Bff]:
     """A BFF on a real port."""
     async with upstreams.connect(settings.egress_address) as services:
-        application = Application(settings, services, accounts)
+        application = Application(settings, services, accounts, attempts)
         server = DrainingServer(application, settings)
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve())
@@ -131,5 +141,5 @@ async def running(settings: BffSettings, accounts: FakeAccounts) -> AsyncIterato
                 await asyncio.sleep(0.01)
             base = f"http://127.0.0.1:{settings.listen_port}"
             async with httpx2.AsyncClient(base_url=base, timeout=20) as client:
-                yield Bff(application, settings, client, accounts, server)
+                yield Bff(application, settings, client, accounts, attempts, server)
             server.should_exit = True

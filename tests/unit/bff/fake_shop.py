@@ -1,16 +1,12 @@
-"""All services behind the BFF in one gRPC server, with the runtime's interceptors around them."""
+"""All services of the shop, as the BFF hears them."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
-import grpc
 from google.protobuf import empty_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.money_pb2 import Money
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1._async import HealthServicer
 
 from aisle.analytics.v1 import analytics_service_pb2 as analytics
 from aisle.analytics.v1 import analytics_service_pb2_grpc as analytics_grpc
@@ -29,7 +25,7 @@ from aisle.product.v1 import product_service_pb2_grpc as product_grpc
 from aisle.recommendation.v1 import recommendation_service_pb2 as recommendation
 from aisle.recommendation.v1 import recommendation_service_pb2_grpc as recommendation_grpc
 from services.runtime.errors import AisleError, AlreadyExists, Conflict, Invalid, NotFound
-from services.runtime.interceptors import MeshInterceptor, current_call
+from services.runtime.interceptors import current_call
 
 CREATED = Timestamp(seconds=1_760_000_000)
 
@@ -427,24 +423,3 @@ class Analytics(analytics_grpc.AnalyticsServiceServicer):
             end_time=CREATED,
             pending_count=1,
         )
-
-
-@asynccontextmanager
-async def served(shop: FakeShop) -> AsyncIterator[str]:
-    """Yield the address of a server with all services."""
-    server = grpc.aio.server(interceptors=[MeshInterceptor("shop.aisle")])
-    product_grpc.add_ProductServiceServicer_to_server(Products(shop), server)
-    chat_grpc.add_ChatServiceServicer_to_server(Chat(shop), server)
-    llm_grpc.add_LlmServiceServicer_to_server(Llm(shop), server)
-    llm_admin_grpc.add_LlmAdminServiceServicer_to_server(LlmAdmin(shop), server)
-    recommendation_grpc.add_RecommendationServiceServicer_to_server(Recommendations(shop), server)
-    analytics_grpc.add_AnalyticsServiceServicer_to_server(Analytics(shop), server)
-    health = HealthServicer()
-    await health.set("", health_pb2.HealthCheckResponse.SERVING)
-    health_pb2_grpc.add_HealthServicer_to_server(health, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    try:
-        yield f"127.0.0.1:{port}"
-    finally:
-        await server.stop(None)

@@ -2,15 +2,16 @@
 
 from datetime import UTC, datetime, timedelta
 
+import jwt
 import pytest
 
-from bff.auth.throttle import Throttle
 from bff.auth.tokens import fingerprint
-from services.runtime.errors import Exhausted
 from tests.unit.bff.conftest import PASSWORD, Bff
 from tests.unit.bff.test_bff_bad_input import problem_of
 
 MAYA = {"email": "Maya@LanternAndLoom.example", "password": PASSWORD}
+# A program, which keeps its refresh token itself.
+PROGRAM = {**MAYA, "session_kept_in": "body"}
 
 
 async def test_demo_shopper_signs_in_whatever_the_case_of_the_email(bff: Bff) -> None:
@@ -85,33 +86,8 @@ async def test_guessing_is_slowed_down(bff: Bff) -> None:
     assert (await bff.client.post("/api/v1/auth/login", json=other)).status_code == 200
 
 
-def test_throttle_forgets_with_time_and_with_success() -> None:
-    now = 0.0
-    throttle = Throttle(2, 10, clock=lambda: now)
-    throttle.count("k")
-    throttle.count("k")
-    with pytest.raises(Exhausted) as refused:
-        throttle.check("k")
-    assert refused.value.retry_after == 10
-    now = 10.5
-    throttle.check("k")
-    throttle.count("k")
-    throttle.count("k")
-    throttle.forget("k")
-    throttle.check("k")
-
-
-def test_throttle_keeps_no_more_keys_than_it_may() -> None:
-    throttle = Throttle(1, 10, keys_kept=2)
-    for key in ("a", "b", "c"):
-        throttle.count(key)
-    throttle.check("a")
-    with pytest.raises(Exhausted):
-        throttle.check("c")
-
-
 async def test_refresh_token_is_traded_once(bff: Bff) -> None:
-    first = (await bff.client.post("/api/v1/auth/login", json=MAYA)).json()
+    first = (await bff.client.post("/api/v1/auth/login", json=PROGRAM)).json()
     traded = await bff.client.post("/api/v1/auth/refresh", json={"refresh_token": first["refresh_token"]})
     second = traded.json()
     assert second["refresh_token"] != first["refresh_token"]
@@ -120,6 +96,47 @@ async def test_refresh_token_is_traded_once(bff: Bff) -> None:
     problem_of(stolen, 401, "REFRESH_TOKEN_INVALID")
     family = await bff.client.post("/api/v1/auth/refresh", json={"refresh_token": second["refresh_token"]})
     problem_of(family, 401, "REFRESH_TOKEN_INVALID")
+
+
+async def test_signing_out_ends_every_refresh_token_of_the_session(bff: Bff) -> None:
+    first, other = [(await bff.client.post("/api/v1/auth/login", json=PROGRAM)).json() for _ in range(2)]
+    second = await bff.client.post("/api/v1/auth/refresh", json={"refresh_token": first["refresh_token"]})
+    token = second.json()["refresh_token"]
+    for _ in range(2):
+        assert (await bff.client.post("/api/v1/auth/logout", json={"refresh_token": token})).status_code == 204
+    refused = await bff.client.post("/api/v1/auth/refresh", json={"refresh_token": token})
+    assert refused.status_code == 401
+    kept = await bff.client.post("/api/v1/auth/refresh", json={"refresh_token": other["refresh_token"]})
+    assert kept.status_code == 200
+
+
+async def test_keys_are_published_and_check_what_was_signed(bff: Bff) -> None:
+    answer = await bff.client.get("/.well-known/jwks.json")
+    token = (await bff.signed_in("maya"))["Authorization"].removeprefix("Bearer ")
+    key = jwt.PyJWKSet.from_dict(answer.json())[jwt.get_unverified_header(token)["kid"]]
+    claims = jwt.decode(token, key, algorithms=["ES256"], audience="aisle-storefront", issuer="aisle")
+    assert (claims["sub"], claims["role"]) == ("maya", "shopper")
+    assert "d" not in answer.json()["keys"][0]
+
+
+async def test_nobody_elses_page_may_ask(bff: Bff) -> None:
+    """CORS is closed: no answer names an origin, and no question before a question is answered with yes."""
+    origin = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"}
+    for answer in (
+        await bff.client.options("/api/v1/auth/login", headers=origin),
+        await bff.client.get("/api/v1/products", headers=origin),
+        await bff.client.post("/api/v1/auth/login", headers=origin, json={}),
+    ):
+        assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
+async def test_form_of_another_page_cannot_sign_anybody_in(bff: Bff) -> None:
+    """What a browser sends across sites without asking first is no JSON, and is refused for it."""
+    for kind in ("application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x"):
+        body = b'{"email": "maya@lanternandloom.example", "password": "lantern-and-loom"}'
+        answer = await bff.client.post("/api/v1/auth/login", content=body, headers={"content-type": kind})
+        assert answer.status_code == 415
+        assert "set-cookie" not in answer.headers
 
 
 async def test_expired_refresh_token_is_refused(bff: Bff) -> None:
@@ -131,3 +148,9 @@ async def test_signing_in_is_unavailable_while_the_database_is_away(bff: Bff) ->
     bff.accounts.away = True
     problem_of(await bff.client.post("/api/v1/auth/login", json=MAYA), 503, "ACCOUNTS_UNAVAILABLE")
     assert (await bff.client.get("/api/v1/products/slippers")).status_code == 200
+
+
+async def test_without_another_issuer_there_is_none_to_sign_in_with(bff: Bff) -> None:
+    assert (await bff.client.get("/api/v1/auth/issuers")).json() == {"issuers": []}
+    for path in ("/api/v1/auth/oidc/start", "/api/v1/auth/oidc/callback?code=x", "/.well-known/oidc-jwks.json"):
+        problem_of(await bff.client.get(path), 404, "ISSUER_NOT_FOUND")

@@ -5,12 +5,14 @@ import base64
 import json
 import time
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import jwt
 import pytest
 
 from bff.app import create_api, document
+from bff.auth.signing_keys import SigningKey
 from services.runtime.errors import (
     DeadlineExceeded,
     Exhausted,
@@ -20,8 +22,10 @@ from services.runtime.errors import (
     Precondition,
     Unavailable,
 )
-from tests.unit.bff.conftest import JWT_KEY, VISITOR, Bff
+from tests.fakes.forged_tokens import by_secret
+from tests.unit.bff.conftest import VISITOR, Bff
 from tests.unit.bff.fake_shop import FakeShop
+from tests.unit.bff.keys import KEYS
 
 AS_VISITOR = {"X-Visitor-Id": VISITOR}
 EVENT: dict[str, Any] = {"event_id": str(uuid.uuid4()), "type": "page_view", "session_id": "s"}
@@ -193,6 +197,10 @@ async def test_idempotency_key_that_is_no_uuid_is_refused(bff: Bff) -> None:
     problem_of(await bff.client.post("/api/v1/products", json=body, headers=headers), 400, "IDEMPOTENCY_KEY_INVALID")
 
 
+OURS = KEYS.keys[0]
+STRANGE = SigningKey.new(OURS.signs_from)
+
+
 def forged(**changes: Any) -> str:
     now = int(time.time())
     claims = {
@@ -205,7 +213,15 @@ def forged(**changes: Any) -> str:
         "jti": "1",
     }
     kept = {name: value for name, value in {**claims, **changes}.items() if value is not None}
-    return jwt.encode(kept, JWT_KEY, algorithm="HS256")
+    return jwt.encode(kept, OURS.private, algorithm="ES256", headers={"kid": OURS.id})
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    return dict(jwt.decode(token, options={"verify_signature": False}))
+
+
+def signed_by(key: SigningKey) -> str:
+    return jwt.encode(claims_of(forged()), key.private, algorithm="ES256", headers={"kid": key.id})
 
 
 def unsigned() -> str:
@@ -219,8 +235,16 @@ def unsigned() -> str:
 BAD_TOKENS = {
     "expired": forged(exp=int(time.time()) - 60),
     "alg none": unsigned(),
-    "another key": jwt.encode(jwt.decode(forged(), options={"verify_signature": False}), "k" * 40, algorithm="HS256"),
-    "another algorithm": jwt.encode({"sub": "admin"}, JWT_KEY * 3, algorithm="HS512"),
+    "another key": signed_by(SigningKey.new(OURS.signs_from)),
+    "another key by our name": signed_by(replace(SigningKey.new(OURS.signs_from), id=OURS.id)),
+    "no name of a key": jwt.encode(claims_of(forged()), OURS.private, algorithm="ES256"),
+    "public key as a secret": by_secret({"kid": OURS.id}, claims_of(forged()), json.dumps(OURS.published())),
+    "key of its own in its head": jwt.encode(
+        claims_of(forged()),
+        STRANGE.private,
+        algorithm="ES256",
+        headers={"kid": OURS.id, "jwk": STRANGE.published(), "jku": "http://127.0.0.1:1/keys"},
+    ),
     "another audience": forged(aud="somewhere"),
     "another issuer": forged(iss="somebody"),
     "no expiry": forged(exp=None),

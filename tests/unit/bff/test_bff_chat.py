@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
 
 from bff.auth.accounts import Account
+from bff.auth.signing_keys import SigningKeys
 from bff.auth.tokens import AccessTokens
+from bff.chat.stream import PROTOCOL, TOKEN_PROTOCOL
 from services.runtime.errors import Conflict, Unavailable
-from tests.unit.bff.conftest import JWT_KEY, VISITOR, Bff
+from tests.unit.bff.conftest import VISITOR, Bff
 from tests.unit.bff.fake_shop import FakeShop
 from tests.unit.bff.test_bff_bad_input import BAD_TOKENS, problem_of
 
@@ -71,9 +74,11 @@ async def test_articles_are_listed_and_read(bff: Bff) -> None:
 
 
 @asynccontextmanager
-async def talking(bff: Bff, **query: str) -> AsyncIterator[ClientConnection]:
+async def talking(bff: Bff, token: str = "", **query: str) -> AsyncIterator[ClientConnection]:
     asked = "&".join(f"{name}={value}" for name, value in ({"visitor": VISITOR} | query).items())
-    async with connect(f"ws://127.0.0.1:{bff.settings.listen_port}/api/v1/chat/ws?{asked}") as socket:
+    offered = [Subprotocol(PROTOCOL), Subprotocol(TOKEN_PROTOCOL + token)] if token else [Subprotocol(PROTOCOL)]
+    url = f"ws://127.0.0.1:{bff.settings.listen_port}/api/v1/chat/ws?{asked}"
+    async with connect(url, subprotocols=offered) as socket:
         yield socket
 
 
@@ -268,8 +273,33 @@ async def test_member_talks_with_a_token(running: Bff, shop: FakeShop) -> None:
     assert shop.last("SendMessage").owner == "maya"
 
 
+async def test_protocol_is_agreed_on_and_the_token_beside_it_not_said_back(running: Bff) -> None:
+    token = (await running.signed_in("maya"))["Authorization"].removeprefix("Bearer ")
+    async with talking(running, token=token) as socket:
+        assert socket.subprotocol == PROTOCOL
+        assert socket.response is not None and token not in str(socket.response.headers)
+
+
+@pytest.mark.parametrize(("shown", "code"), [("Bearer {}", None), ("bearer {}", None), ("Basic {}", 4401), ("x", 4401)])
+async def test_program_shows_its_token_in_a_header(running: Bff, shown: str, code: int | None) -> None:
+    token = (await running.signed_in("maya"))["Authorization"].removeprefix("Bearer ")
+    url = f"ws://127.0.0.1:{running.settings.listen_port}/api/v1/chat/ws"
+    async with connect(url, additional_headers={"Authorization": shown.format(token)}) as socket:
+        if code is None:
+            await frame_from(socket, "ready")
+        else:
+            assert await closed_with(socket) == code
+
+
+async def test_token_in_the_address_of_a_socket_speaks_for_nobody(running: Bff, shop: FakeShop) -> None:
+    token = (await running.signed_in("maya"))["Authorization"].removeprefix("Bearer ")
+    url = f"ws://127.0.0.1:{running.settings.listen_port}/api/v1/chat/ws?token={token}"
+    async with connect(url) as socket:
+        assert await closed_with(socket) == 4401
+
+
 async def test_token_that_ends_in_the_middle_of_a_talk_closes_it(running: Bff) -> None:
-    short = AccessTokens(JWT_KEY, timedelta(seconds=0.5))
+    short = AccessTokens(SigningKeys(running.settings.signing_keys), timedelta(seconds=0.5))
     token = short.issue(Account("maya", "m", "Maya", "shopper", ""))
     ends = datetime.now(UTC) + timedelta(seconds=1.1)
     async with talking(running, token=token) as socket:

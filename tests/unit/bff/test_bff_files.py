@@ -140,7 +140,7 @@ async def test_process_is_alive_and_ready(bff: Bff) -> None:
     ready = await bff.client.get("/readyz")
     assert ready.json() == {
         "status": "ready",
-        "upstreams": dict.fromkeys(("product", "llm", "chat", "recommendation", "analytics"), "serving"),
+        "upstreams": dict.fromkeys(("product", "llm", "chat", "recommendation", "analytics", "mesh"), "serving"),
     }
 
 

@@ -1,14 +1,11 @@
 """Events in, reports out, and recommendations with their cards."""
 
-import asyncio
-import json
 import uuid
 from typing import Any
 
 from aisle.analytics.v1 import analytics_service_pb2 as pb
 from aisle.analytics.v1 import event_pb2
 from aisle.recommendation.v1 import recommendation_service_pb2 as recommendation
-from bff.insights.mesh import mesh_services
 from bff.insights.messages import overview_of
 from services.runtime.errors import Unavailable
 from tests.unit.bff.conftest import VISITOR, Bff
@@ -106,32 +103,6 @@ async def test_models_are_listed(bff: Bff) -> None:
         "context_tokens": 2048,
     }
     assert models[1]["kind"] == "embedding"
-
-
-async def test_mesh_is_what_envoy_says() -> None:
-    host = {
-        "address": {"socket_address": {"address": "127.0.0.1", "port_value": 50051}},
-        "health_status": {"eds_health_status": "HEALTHY", "failed_active_health_check": True},
-    }
-    body = json.dumps({"cluster_statuses": [{"name": "product", "host_statuses": [host]}, {"name": "empty"}]}).encode()
-
-    async def envoy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body) + body)
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(envoy, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
-        found = [service.model_dump() for service in await mesh_services(f"127.0.0.1:{port}")]
-    assert found == [{"name": "product", "address": "127.0.0.1:50051", "healthy": False}]
-
-
-async def test_mesh_without_envoy_is_unavailable(bff: Bff) -> None:
-    object.__setattr__(bff.settings, "envoy_admin_address", "127.0.0.1:1")
-    answer = await bff.client.get("/api/v1/analytics/mesh", headers=await bff.signed_in("admin"))
-    problem_of(answer, 503, "MESH_UNKNOWN")
 
 
 async def test_recommendations_come_with_cards_and_without_what_has_gone(bff: Bff, shop: FakeShop) -> None:

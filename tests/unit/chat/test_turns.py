@@ -131,14 +131,25 @@ async def test_another_text_under_the_same_request_is_refused(rig: Rig) -> None:
     assert caught.value.reason == "REQUEST_ID_REUSED"
 
 
-@pytest.mark.parametrize("same_request", [True, False])
-async def test_one_answer_at_a_time(rig: Rig, same_request: bool) -> None:
-    key, request_id = await rig.begin(), str(uuid4())
-    async with aclosing(rig.send(Said(key, OWNER, QUESTION, "", request_id))) as events:
+async def test_one_answer_at_a_time(rig: Rig) -> None:
+    key = await rig.begin()
+    async with aclosing(rig.send(Said(key, OWNER, QUESTION, "", str(uuid4())))) as events:
         await anext(events)
         with pytest.raises(Conflict) as caught:
-            await rig.ask(key, QUESTION, request_id=request_id if same_request else str(uuid4()))
+            await rig.ask(key, QUESTION, request_id=str(uuid4()))
     assert caught.value.reason == "ANSWER_IN_PROGRESS"
+    assert len(rig.talks.said) == 2
+
+
+async def test_the_same_request_waits_for_its_answer_and_is_told_it(rig: Rig) -> None:
+    key, request_id = await rig.begin(), str(uuid4())
+    async with aclosing(rig.send(Said(key, OWNER, QUESTION, "", request_id))) as events, asyncio.TaskGroup() as group:
+        await anext(events)
+        again = group.create_task(rig.ask(key, QUESTION, request_id=request_id))
+        await asyncio.sleep(0)
+        told = [event async for event in events]
+    first, second = last(told), last(again.result())
+    assert (second.key, second.text, second.state) == (first.key, first.text, State.COMPLETE)
     assert len(rig.talks.said) == 2
 
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from cli import gateway
 from cli.__main__ import app
-from tests.unit.bff import fake_shop
+from tests.unit.bff import fake_services
 from tests.unit.bff.fake_shop import FakeShop
 
 
@@ -22,7 +22,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeShop]:
     done = asyncio.Event()
 
     async def serve() -> None:
-        async with fake_shop.served(shop) as address:
+        async with fake_services.served(shop) as address:
             ready.set_result(address)
             await done.wait()
 

@@ -12,10 +12,9 @@ from services.control_plane.snapshot import CLUSTERS, ENDPOINTS, LISTENERS, ROUT
 EVERY_TYPE = (CLUSTERS, ENDPOINTS, LISTENERS, ROUTES)
 
 
-def request(
-    type_url: str, names: tuple[str, ...] = (), version: str = "", nonce: str = "", refusal: str = ""
-) -> DiscoveryRequest:
-    return DiscoveryRequest(
+def request(type_url: str, names: tuple[str, ...] = (), version: str = "", nonce: str = "", refusal: str = "") -> bytes:
+    """Return a request as it is on the wire, made with Envoy's own message."""
+    message = DiscoveryRequest(
         type_url=type_url,
         resource_names=list(names),
         version_info=version,
@@ -23,9 +22,10 @@ def request(
         error_detail=Status(code=13, message=refusal) if refusal else None,
         node=Node(id="proxy-1"),
     )
+    return bytes(message)
 
 
-def answer_to(response: DiscoveryResponse, names: tuple[str, ...] = (), refusal: str = "") -> DiscoveryRequest:
+def answer_to(response: DiscoveryResponse, names: tuple[str, ...] = (), refusal: str = "") -> bytes:
     """Return the acknowledgement of a response, or its refusal."""
     return request(response.type_url, names, "" if refusal else response.version_info, response.nonce, refusal)
 

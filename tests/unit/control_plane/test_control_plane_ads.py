@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
-from envoy_data_plane.envoy.service.discovery.v3 import DiscoveryRequest, DiscoveryResponse
+from envoy_data_plane.envoy.service.discovery.v3 import DiscoveryResponse
 
 from services.control_plane.ads import SERVICE, AdsServer
 from services.control_plane.snapshot import CLUSTERS, ENDPOINTS, SnapshotCache, build
@@ -23,7 +23,7 @@ class Client:
         method: Any = channel.stream_stream(f"/{SERVICE}/StreamAggregatedResources", bytes, DiscoveryResponse.parse)
         self._stream: Any = method()
 
-    async def send(self, message: DiscoveryRequest) -> None:
+    async def send(self, message: bytes) -> None:
         await self._stream.write(message)
 
     async def next(self) -> DiscoveryResponse:

@@ -9,7 +9,7 @@ import yaml
 
 from services.control_plane.sources import descriptors
 from services.control_plane.sources.registry_file import RegistryError, parse
-from services.control_plane.topology import Address, EdgeRoute, Protocol, Service
+from services.control_plane.topology import Address, EdgeRoute, Endpoint, Protocol, Service
 from services.runtime.policy import policies
 
 TEXT = """
@@ -37,7 +37,7 @@ def test_registry_is_understood() -> None:
     assert (found.edge, found.egress) == (Address("127.0.0.1", 8080), Address("127.0.0.1", 15001))
     assert [service.name for service in found.services] == ["bff", "llm", "product"]
     assert found.services[1] == Service("llm", Protocol.GRPC, ())
-    assert found.services[2].endpoints == (Address("127.0.0.1", 50051), Address("::1", 50051))
+    assert found.services[2].endpoints == (Endpoint("127.0.0.1", 50051), Endpoint("::1", 50051))
     assert found.edge_routes[0] == EdgeRoute("/api/v1/chat/ws", "bff", 0, 300, 1 << 20, websocket=True)
     assert found.edge_routes[1].websocket is False
 
@@ -47,6 +47,7 @@ def test_registry_is_understood() -> None:
     [
         (lambda r: r.pop("egress"), "egress: Field required"),
         (lambda r: r["edge"].update(port=0), "edge.port: Input should be greater than or equal to 1"),
+        (lambda r: r["edge"].update(trusted_hops=-1), "edge.trusted_hops: Input should be greater than or equal to 0"),
         (lambda r: r["edge"].update(address="localhost"), "'localhost' is not an IP address"),
         (lambda r: r["services"]["llm"].update(protocol="smtp"), "services.llm.protocol: Input should be 'grpc' or"),
         (lambda r: r["services"]["llm"].update(colour="red"), "services.llm.colour: Extra inputs are not permitted"),
@@ -57,6 +58,11 @@ def test_registry_is_understood() -> None:
         (lambda r: r["edge_routes"][1].update(prefix="/api/v1/chat/ws"), "edge route /api/v1/chat/ws is there twice"),
         (lambda r: r["edge_routes"][0].update(prefix="api"), "edge_routes.0.prefix"),
         (lambda r: r["edge_routes"][0].update(timeout=-1), "edge_routes.0.timeout"),
+        (lambda r: r["edge_routes"][0].update(at_once={"usual_seconds": 0}), "edge_routes.0.at_once.usual_seconds"),
+        (
+            lambda r: r["edge_routes"][0].update(at_once={"usual_seconds": 1, "least": 9, "most": 8}),
+            "least is more than most",
+        ),
         (lambda r: r["edge_routes"][0].update(upgrade="h2c"), "edge_routes.0.upgrade"),
         (lambda r: r.update(egress=r["edge"]), "edge and egress cannot share one address and port"),
     ],
@@ -92,3 +98,13 @@ def test_every_method_of_the_contracts_is_read_with_its_policy() -> None:
     for path, policy in policies().items():
         assert (read[path].service, read[path].retry_safe) == (policy.service, policy.retry_safe)
         assert (read[path].max_duration or read[path].timeout) == policy.deadline
+
+
+def test_hops_in_front_of_the_edge_are_believed_and_no_more() -> None:
+    said = yaml.safe_load(TEXT)
+    said["edge"]["trusted_hops"] = 2
+    assert parse(yaml.safe_dump(said), ()).edge_limits.trusted_hops == 2
+    assert parse(TEXT, ()).edge_limits.trusted_hops == 0
+    said["edge"]["trusted_hops"] = 11
+    with pytest.raises(RegistryError, match="trusted_hops"):
+        parse(yaml.safe_dump(said), ())

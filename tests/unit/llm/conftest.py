@@ -15,6 +15,7 @@ from services.llm.application.complete_text import CompleteText
 from services.llm.application.embed_texts import EmbedTexts
 from services.llm.application.generate_text import GenerateText
 from services.llm.application.list_models import ListModels
+from services.llm.domain.admission import Admission
 from services.llm.domain.embedding import Embedded, EmbeddingLimits, VectorCache
 from services.llm.domain.generation import Ended, FinishReason, Prompt, ProviderEvent, TextDelta
 from services.llm.domain.health import HealthBook
@@ -84,6 +85,7 @@ class House:
     provider: Scripted
     budgets: FakeBudgets
     ledger: FakeLedger
+    admission: Admission
     api: OpenAIApi
     url: str
     client: httpx2.AsyncClient
@@ -98,7 +100,8 @@ async def house() -> AsyncIterator[House]:
     generate = GenerateText(around, FakeAnswerCache())
     embed = EmbedTexts(models, {"local": provider}, VECTORS.name, health, ledger, lambda: 0.0, VectorCache(0))
     listing = ListModels(models, health, lambda: 0.0)
-    api = OpenAIApi(UseCases(generate, CompleteText(generate), embed, listing), SettingsApiKeys(["sk-one"]), 4 << 20)
+    doings = UseCases(generate, CompleteText(generate), embed, listing)
+    api = OpenAIApi(doings, SettingsApiKeys(["sk-one"]), around.admission, 4 << 20)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -112,7 +115,7 @@ async def house() -> AsyncIterator[House]:
                     break
                 except httpx2.TransportError:
                     await asyncio.sleep(0.01)
-        yield House(provider, budgets, ledger, api, url, client)
+        yield House(provider, budgets, ledger, around.admission, api, url, client)
     serving.cancel()
     await asyncio.gather(serving, return_exceptions=True)
 

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from services.llm.domain.admission import WINDOW
+from services.llm.domain.generation import Priority
 from tests.unit.llm.conftest import HELLO, House
 
 
@@ -93,3 +95,48 @@ async def test_larger_bodies_are_taken_than_elsewhere(house: House) -> None:
     assert fits.status_code == 200
     refused = await house.client.post("/v1/embeddings", json={"input": ["x" * 90_000] * 120})
     assert (refused.status_code, refused.json()["error"]["type"]) == (413, "invalid_request_error")
+
+
+def crowd(house: House) -> None:
+    """Let so much wait that work for which nobody waits is turned away, and people are not."""
+    now = 0.0
+    while not house.admission.crowded:
+        now += WINDOW
+        for user in "abcdefgh":
+            house.admission.enter(Priority.INTERACTIVE, user)
+            house.admission.leave()
+        house.admission.waited(1.0, now)
+
+
+async def test_under_load_batches_are_told_to_come_back_and_people_are_answered(house: House) -> None:
+    crowd(house)
+    batch = {"messages": HELLO, "aisle": {"priority": "batch"}}
+    turned_away = await house.client.post("/v1/chat/completions", json=batch)
+    answered = await house.client.post("/v1/chat/completions", json={"messages": HELLO})
+    assert (turned_away.status_code, turned_away.json()["error"]["code"]) == (429, "overloaded")
+    assert int(turned_away.headers["retry-after"]) >= 5
+    assert turned_away.headers["x-request-id"]
+    assert house.admission.turned_away == {Priority.INTERACTIVE: 0, Priority.BATCH: 1}
+    assert answered.json()["choices"][0]["message"]["content"] == "Returns are free [1]."
+    assert len(house.provider.prompts) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{", 400),
+        (b"[1]", 400),
+        (b'{"messages": [], "aisle": "batch"}', 400),
+        (b'{"messages": [], "user": {}}', 400),
+        (b" " * ((4 << 20) + 1), 413),
+    ],
+)
+async def test_under_load_what_is_wrong_is_told_as_ever(house: House, body: bytes, status: int) -> None:
+    crowd(house)
+    kind = {"Content-Type": "application/json"}
+    refused = await house.client.post("/v1/chat/completions", content=body, headers=kind)
+    unknown = await house.client.post(
+        "/v1/chat/completions", json={"messages": HELLO}, headers={"Authorization": "Bearer sk-none"}
+    )
+    assert (refused.status_code, unknown.status_code) == (status, 401)
+    assert sum(house.admission.turned_away.values()) == 0

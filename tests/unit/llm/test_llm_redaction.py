@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.llm.domain.generation import Message, Prompt, Role, ToolCall
-from services.llm.domain.redaction import PatternRedaction, Restored
+from services.llm.domain.redaction import KINDS, Kind, PatternRedaction, Restored
 
 REDACTION = PatternRedaction()
 # Every one of them is made up: numbers are of ranges kept for fiction and tests, with right check digits.
@@ -110,3 +110,11 @@ def test_nothing_personal_costs_nothing() -> None:
 
 def test_restorer_of_nothing_passes_everything_on() -> None:
     assert Restored({}).feed("plain [1] text") == "plain [1] text"
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@given(st.data())
+def test_the_quick_look_never_passes_over_what_the_pattern_finds(kind: Kind, data: st.DataObject) -> None:
+    before, after = data.draw(st.text(max_size=5)), data.draw(st.text(max_size=5))
+    text = before + data.draw(st.from_regex(kind.pattern)) + after
+    assert kind.may_hold(text) or not any(kind.holds(found[0]) for found in kind.pattern.finditer(text))

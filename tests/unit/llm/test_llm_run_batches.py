@@ -61,6 +61,8 @@ class Bench:
     asked: Counter[str] = field(default_factory=Counter)
     wanted: list[Wanted] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
+    # Providers that run batches as their own.
+    elsewhere: tuple[str, ...] = ()
     at_once: int = 0
     most_at_once: int = 0
 
@@ -92,7 +94,7 @@ class Bench:
         clock = self.book.now
         return RunBatches(
             self.book, self.complete, TextItems(), self.give_up(), self.models, self.latency, clock, name,
-            Limits(8), sleep=hurried,
+            Limits(8), self.elsewhere, sleep=hurried,
         )  # fmt: skip
 
     @asynccontextmanager
@@ -329,6 +331,21 @@ async def test_fewer_items_run_at_once_while_interactive_calls_are_slow(bench: B
         await bench.until(slow_calls_made_room)
         await CancelBatch(bench.book)(key)
         bench.gate.set()
+
+
+async def test_of_a_batch_that_its_provider_runs_only_what_it_does_not_take_is_run_here(bench: Bench) -> None:
+    bench.elsewhere = ("openai",)
+    key = await bench.submit(5)
+    async with bench.book.writing() as batches:
+        await batches.move(key, BatchState.RUNNING, "openai")
+        job, taken = await batches.open_job(key, "there", 60.0, 3)
+        await batches.run_here(job.key, [item.position for item in taken[:2]])
+        await batches.note_job(job.key, "batch_1", 60.0)
+    async with bench.working():
+        await bench.until(lambda: len(bench.asked) == 2)
+        await asyncio.sleep(0.05)
+    assert bench.asked == {"ask 0": 1, "ask 1": 1}
+    assert await bench.counts(key) == {ItemState.DONE: 2, ItemState.RUNNING: 1, ItemState.PENDING: 2}
 
 
 class TestSubmitting:
