@@ -92,3 +92,13 @@ class Denied(AisleError):
 
 class Internal(AisleError):
     """An upstream failed in a way it would not explain."""
+
+
+def request_id_reused(request_id: str) -> Invalid:
+    """Return the refusal of another request under an id by which a repeated one would be known."""
+    return Invalid(
+        "REQUEST_ID_REUSED",
+        "The request id {request_id} was used for another request.",
+        [FieldViolation("request_id", "belongs to another request")],
+        request_id=request_id,
+    )

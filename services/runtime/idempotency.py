@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -14,12 +14,14 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.runtime.errors import Conflict, FieldViolation, Invalid, Unavailable
+from services.runtime.errors import Conflict, Unavailable, request_id_reused
 from services.runtime.sql import Database, is_away
 
-# How long a reply is remembered, and how long an unfinished claim keeps others out.
+# How long a reply is remembered, and how long a claim keeps others out after it was last said that its call still runs.
 KEEP_HOURS = 24
-CLAIM_SECONDS = 150
+CLAIM_SECONDS = 12.0
+# How often that is said while a claim holds: one that is missed, or late, gives nothing away.
+_SAID_PER_CLAIM = 4
 _FORGET_EVERY = 3600.0
 # How long a repeated call waits for the first one, looking again and again.
 WAIT_SECONDS = 20.0
@@ -41,13 +43,14 @@ async def afterwards(work: Work) -> None:
 class PostgresReplies:
     """Replies in a table of the service's own schema."""
 
-    def __init__(self, database: Database, atomic: Collection[str] = ()) -> None:
-        """Take the service's database, and the methods whose whole effect is in it.
+    def __init__(self, database: Database, atomic: Collection[str] = (), claim_seconds: float = CLAIM_SECONDS) -> None:
+        """Take the service's database, the methods whose whole effect is in it, and how long a silent claim holds.
 
         Their effect and their reply are stored together: whenever the process dies, there are both or neither. Other
         methods have to bear being run again when it dies between the two.
         """
         self._database = database
+        self._claim_seconds = claim_seconds
         self._atomic = frozenset(atomic)
         self._forgot = float("-inf")
 
@@ -102,14 +105,26 @@ class PostgresReplies:
         if row is not None:
             return _remembered(row, body, key["request_id"])
         finished = False
+        # Awaited below; a group would wrap what the call raises.
+        holding = asyncio.create_task(self._hold(key))  # house: allow bare-task - see above
         try:
             reply = await run()
             await self._store(key, reply)
             finished = True
             return reply
         finally:
+            holding.cancel()
+            await asyncio.wait([holding])
             if not finished:
                 await self._release(key)
+
+    async def _hold(self, key: dict[str, str]) -> None:
+        """Say again and again that a call is still running, until this is cancelled."""
+        while True:
+            await asyncio.sleep(self._claim_seconds / _SAID_PER_CLAIM)
+            with suppress(Unavailable):
+                async with self._writing() as connection:
+                    await connection.execute(text(_HOLD), key)
 
     @asynccontextmanager
     async def _reachable(self) -> AsyncIterator[None]:
@@ -133,7 +148,7 @@ class PostgresReplies:
     async def _claim(self, key: dict[str, str], body: bytes) -> Any:
         """Return the row of whoever was first, or None when that is this call."""
         async with self._writing() as connection:
-            won = await connection.execute(text(_CLAIM), {**key, "body": body, "seconds": CLAIM_SECONDS})
+            won = await connection.execute(text(_CLAIM), {**key, "body": body, "seconds": self._claim_seconds})
             if won.first() is not None:
                 return None
             return (await connection.execute(text(_READ), key)).one()
@@ -161,12 +176,7 @@ async def _first(attempt: Callable[[], Awaitable[Message | None]]) -> Message:
 def _remembered(row: Any, body: bytes, request_id: str) -> Message | None:
     """Return the reply in a row, or None while it is not there."""
     if bytes(row.body) != body:
-        raise Invalid(
-            "REQUEST_ID_REUSED",
-            "The request id {request_id} was used for another request.",
-            [FieldViolation("request_id", "belongs to another request")],
-            request_id=request_id,
-        )
+        raise request_id_reused(request_id)
     if row.reply_type is None:
         return None
     kind: type[Message] = symbol_database.Default().GetSymbol(row.reply_type)
@@ -197,6 +207,10 @@ ON CONFLICT (caller, method, request_id) DO UPDATE SET claimed_at = now()
 WHERE r.reply_type IS NULL AND r.body = EXCLUDED.body
   AND r.claimed_at < now() - make_interval(secs => :seconds)
 RETURNING 1
+"""
+_HOLD = """
+UPDATE idempotency_replies SET claimed_at = now()
+WHERE caller = :caller AND method = :method AND request_id = :request_id AND reply_type IS NULL
 """
 _READ = """
 SELECT body, reply_type, reply FROM idempotency_replies

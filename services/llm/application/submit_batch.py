@@ -17,7 +17,7 @@ from services.llm.domain.batch import (
     wrong_state,
 )
 from services.llm.domain.model import AUTO, Kind
-from services.runtime.errors import FieldViolation, Invalid
+from services.runtime.errors import request_id_reused
 
 
 class CreateBatch:
@@ -39,13 +39,7 @@ class CreateBatch:
         async with self._book.writing() as batches:
             kept = await batches.add(batch, request_id)
         if _asked(kept) != _asked(batch):
-            violation = FieldViolation("request_id", "belongs to another request")
-            raise Invalid(
-                "REQUEST_ID_REUSED",
-                "The request id {request_id} was used for another request.",
-                [violation],
-                request_id=request_id,
-            )
+            raise request_id_reused(request_id)
         return kept
 
 

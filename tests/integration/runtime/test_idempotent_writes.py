@@ -20,7 +20,7 @@ pytestmark = pytest.mark.servers
 
 METHOD = "/aisle.analytics.v1.AnalyticsService/WriteEvents"
 # A replica of a service whose call adds a row and answers with its number. What it is told: where, the request id, how
-# many calls at once, and whether to stand still between the effect and the reply.
+# many calls at once, whether to stand still between the effect and the reply, and whether both are stored together.
 REPLICA = """
 import asyncio, sys
 from sqlalchemy import text
@@ -28,11 +28,11 @@ from aisle.analytics.v1 import analytics_service_pb2 as pb
 from services.runtime import sql
 from services.runtime.idempotency import PostgresReplies
 
-url, method, request_id, calls, halts = sys.argv[1:]
+url, method, request_id, calls, halts, atomic = sys.argv[1:]
 
 async def main():
     async with sql.connect(url, service="analytics") as database:
-        replies = PostgresReplies(database, [method])
+        replies = PostgresReplies(database, [method] if atomic == "yes" else [], claim_seconds=2)
         request = pb.WriteEventsRequest(request_id=request_id)
 
         async def run():
@@ -71,8 +71,8 @@ def replies(database: sql.Database) -> PostgresReplies:
     return PostgresReplies(database, [METHOD])
 
 
-async def replica(url: str, request_id: str, calls: int, halts: bool = False) -> Process:
-    told = (url, METHOD, request_id, str(calls), "yes" if halts else "no")
+async def replica(url: str, request_id: str, calls: int, halts: bool = False, atomic: bool = True) -> Process:
+    told = (url, METHOD, request_id, str(calls), "yes" if halts else "no", "yes" if atomic else "no")
     return await asyncio.create_subprocess_exec(
         sys.executable, "-c", REPLICA, *told, stdout=PIPE, cwd=Path(__file__).parents[3]
     )
@@ -125,6 +125,25 @@ async def test_call_whose_process_was_killed_before_its_reply_completes_once(
     assert await effects(database) == [counted(first)]
     assert await replies.once("bff", METHOD, request, adding(database)) == first
     assert await effects(database) == [counted(first)]
+
+
+async def test_call_that_only_claims_keeps_others_out_while_it_runs_and_no_longer_than_its_process(
+    database: sql.Database, url: str
+) -> None:
+    request = pb.WriteEventsRequest(request_id=str(uuid4()))
+    process = await replica(url, request.request_id, 1, halts=True, atomic=False)
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"effect\n"
+    replies = PostgresReplies(database, claim_seconds=2)
+    waiting = asyncio.ensure_future(replies.once("bff", METHOD, request, adding(database)))
+    # Twice as long as a claim that nobody renews.
+    await asyncio.sleep(4)
+    assert not waiting.done()
+    process.kill()
+    await process.wait()
+    # What was done before the kill stays, and is done again: such methods have to bear it.
+    assert [counted(await waiting)] == (await effects(database))[1:]
+    assert counted(await replies.once("bff", METHOD, request, adding(database))) == 2
 
 
 async def test_other_body_under_the_same_id_is_refused_and_changes_nothing(
