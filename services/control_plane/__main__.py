@@ -15,6 +15,7 @@ from services.control_plane.sources.endpoint_slices import EndpointSlices, slice
 from services.control_plane.sources.kubernetes_api import ApiAccess, KubernetesApi
 from services.control_plane.sources.kubernetes_mirror import Mirror
 from services.control_plane.sources.registry_file import RegistryFile
+from services.runtime.memory_replies import MemoryReplies
 from services.runtime.serve import Service, run
 
 
@@ -40,6 +41,7 @@ async def build(settings: ControlPlaneSettings, stack: AsyncExitStack) -> Servic
         full_name=SERVICE,
         more_names=("aisle.mesh.v1.MeshAdminService",),
         register=register,
+        replies=MemoryReplies(),
         checks={"topology": cache.ready},
         background=[
             lambda: cache.follow(registry.topologies()),

@@ -109,6 +109,23 @@ def test_fifty_equal_messages_are_one_question_with_one_answer(world: World) -> 
     assert [message["author"] for message in session["messages"]] == ["shopper", "assistant"]
 
 
+def test_fifty_equal_deliveries_are_one_change_of_the_mesh(world: World) -> None:
+    key, path = str(uuid4()), "/api/v1/mesh/delivery"
+
+    def put(body: dict[str, str], **query: Any) -> Any:
+        with world.client("admin") as client:
+            told = client.put(path, json=body, params=query, headers={"Idempotency-Key": str(uuid4())})
+        assert told.status_code == 200, told.text
+        return told.json()
+
+    etag = put({"text": "", "etag": ""}, validate_only=True)["delivery"]["etag"]
+    body = {"text": f"services: {{llm: {{max_calls: {100 + uuid4().int % 900}}}}}", "etag": etag}
+    done = one_reply(fifty(world, "admin", "PUT", path, body, key), 200)
+    assert [change["field"] for change in done["differences"]] == ["max_calls"]
+    reused(world, "admin", "PUT", path, {"text": "services: {}", "etag": etag}, key)
+    assert put({"text": "", "etag": ""})["delivery"]["text"] == ""
+
+
 PRODUCTS, CHAT = "/aisle.product.v1.ProductService/", "/aisle.chat.v1.ChatService/"
 BATCHES: dict[str, Callable[[], Any]] = {
     PRODUCTS + "BatchUpsertCategories": lambda: product.BatchUpsertCategoriesRequest(

@@ -31,10 +31,16 @@ class DeliveryBook:
         return await asyncio.to_thread(_read, self._there())
 
     async def replace(self, text: str, etag: str) -> Written:
-        """Replace the file. Raises Conflict when it is not what it was when it was looked at."""
+        """Replace the file. Raises Conflict when it is not what it was when it was looked at.
+
+        A file that is already as wanted stays: whoever asks again after losing the answer has got what was asked for.
+        """
         path = self._there()
         async with self._writing:
-            if etag and (await asyncio.to_thread(_read, path)).etag != etag:
+            before = await asyncio.to_thread(_read, path)
+            if before.text == text:
+                return before
+            if etag and before.etag != etag:
                 raise Conflict("DELIVERY_CHANGED", "Somebody changed the delivery meanwhile; look at it again.")
             try:
                 await asyncio.to_thread(_replace, path, text)

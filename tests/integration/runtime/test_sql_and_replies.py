@@ -10,7 +10,6 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from aisle.analytics.v1 import analytics_service_pb2 as pb
-from aisle.analytics.v1 import event_pb2
 from services.runtime import errors, sql
 from services.runtime.idempotency import PostgresReplies
 
@@ -53,63 +52,6 @@ async def replies(database: sql.Database, tmp_path: Path) -> PostgresReplies:
     made = PostgresReplies(database)
     await made.prepare()
     return made
-
-
-async def test_same_request_id_takes_effect_once(replies: PostgresReplies) -> None:
-    request = pb.WriteEventsRequest(request_id=str(uuid4()))
-    runs = 0
-
-    async def run() -> pb.WriteEventsResponse:
-        nonlocal runs
-        runs += 1
-        return pb.WriteEventsResponse(accepted_count=7)
-
-    first = await replies.once("bff", METHOD, request, run)
-    second = await replies.once("bff", METHOD, request, run)
-    assert (first, runs) == (second, 1)
-
-
-async def test_same_request_id_with_another_body_is_refused(replies: PostgresReplies) -> None:
-    one = pb.WriteEventsRequest(request_id=str(uuid4()))
-
-    async def run() -> pb.WriteEventsResponse:
-        return pb.WriteEventsResponse()
-
-    await replies.once("bff", METHOD, one, run)
-    other = pb.WriteEventsRequest(request_id=one.request_id, events=[event_pb2.Event(event_id=str(uuid4()))])
-    with pytest.raises(errors.Invalid, match="was used for another request"):
-        await replies.once("bff", METHOD, other, run)
-
-
-async def test_concurrent_equal_requests_take_effect_once(replies: PostgresReplies) -> None:
-    request = pb.WriteEventsRequest(request_id=str(uuid4()))
-    runs = 0
-
-    async def run() -> pb.WriteEventsResponse:
-        nonlocal runs
-        runs += 1
-        await asyncio.sleep(0.2)
-        return pb.WriteEventsResponse()
-
-    outcomes = await asyncio.gather(
-        *(replies.once("bff", METHOD, request, run) for _ in range(10)), return_exceptions=True
-    )
-    assert runs == 1
-    assert outcomes == [pb.WriteEventsResponse()] * 10
-
-
-async def test_failed_call_is_forgotten(replies: PostgresReplies) -> None:
-    request = pb.WriteEventsRequest(request_id=str(uuid4()))
-
-    async def fail() -> pb.WriteEventsResponse:
-        raise errors.Unavailable("AWAY", "away")
-
-    async def work() -> pb.WriteEventsResponse:
-        return pb.WriteEventsResponse(accepted_count=1)
-
-    with pytest.raises(errors.Unavailable):
-        await replies.once("bff", METHOD, request, fail)
-    assert await replies.once("bff", METHOD, request, work) == pb.WriteEventsResponse(accepted_count=1)
 
 
 async def test_replies_are_forgotten_after_a_day_while_the_process_runs(

@@ -13,6 +13,7 @@ from services.control_plane.servicer import MeshServicer
 from services.control_plane.snapshot import CLUSTERS, SnapshotCache, build
 from services.control_plane.sources.delivery_book import DeliveryBook
 from services.control_plane.topology import Endpoint, Health, Protocol, Service
+from services.runtime.errors import Conflict
 from services.runtime.interceptors import MeshInterceptor
 from tests.unit.control_plane.proxy import answer_to, request
 from tests.unit.control_plane.test_control_plane_ads import Client
@@ -153,3 +154,13 @@ async def test_status_tells_what_the_sources_say_that_cannot_be_used() -> None:
     mesh = MeshServicer(cache, AdsServer(cache), DeliveryBook(None), lambda: ["shop: 0.0.0.0:1 is left out"])
     found = await mesh.GetMeshStatus(pb.GetMeshStatusRequest(), None)
     assert list(found.source_problems) == ["shop: 0.0.0.0:1 is left out"]
+
+
+async def test_file_that_is_as_wanted_already_is_no_conflict(tmp_path: Path) -> None:
+    asked = servicer(tmp_path / "delivery.yaml")
+    seen = (await asked.GetDelivery(pb.GetDeliveryRequest(), None)).etag
+    first = await asked.ApplyDelivery(pb.ApplyDeliveryRequest(text=CANARY, etag=seen), None)
+    again = await asked.ApplyDelivery(pb.ApplyDeliveryRequest(text=CANARY, etag=seen), None)
+    assert again.delivery == first.delivery
+    with pytest.raises(Conflict, match="Somebody changed"):
+        await asked.ApplyDelivery(pb.ApplyDeliveryRequest(text="services: {}", etag=seen), None)
