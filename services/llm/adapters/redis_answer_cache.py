@@ -13,7 +13,6 @@ from typing import Any, cast
 
 import orjson
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from services.llm.adapters.swallowed import leave_if_cancelled
 from services.llm.application.ports import ModelSource
@@ -21,6 +20,7 @@ from services.llm.domain.answer_cache import Question
 from services.llm.domain.generation import Answer, CacheOutcome, Finished, FinishReason, Started, ToolCall
 from services.llm.domain.usage import TokenUsage
 from services.runtime.errors import Unavailable
+from services.runtime.redis_line import AWAY, RedisLine, Script
 
 log = logging.getLogger("aisle.llm.cache")
 
@@ -31,10 +31,10 @@ _MEMORY_ANSWERS = 2048
 _MEMORY_SECONDS = 30.0
 _EPOCHS_KEPT = 10_000
 _RETRY_SECONDS = 1.0
-_AWAY = (RedisError, OSError, TimeoutError)
 
 # KEYS: the answer, then for each tag its epoch and its set. ARGV: answer, seconds, then for each tag the epoch seen.
-_STORE = """
+_STORE = Script(
+    """
 for i = 2, #KEYS, 2 do
   if (redis.call('GET', KEYS[i]) or '0') ~= ARGV[2 + i / 2] then return 0 end
 end
@@ -45,8 +45,10 @@ for i = 3, #KEYS, 2 do
 end
 return 1
 """
+)
 # KEYS: for each tag its epoch and its set.
-_PURGE = """
+_PURGE = Script(
+    """
 local gone = 0
 for i = 1, #KEYS, 2 do
   redis.call('INCR', KEYS[i])
@@ -55,17 +57,16 @@ for i = 1, #KEYS, 2 do
 end
 return gone
 """
+)
 
 
 class RedisAnswerCache:
     """An `AnswerCache`."""
 
-    def __init__(self, client: "Redis", models: ModelSource, listener: "Redis | None" = None) -> None:
-        """Take a client that gives up soon, the models answers may name, and a client that may wait for news."""
-        self._listener = listener or client
-        self._redis = client
-        self._store = client.register_script(_STORE)
-        self._purge = client.register_script(_PURGE)
+    def __init__(self, line: RedisLine, models: ModelSource, listener: "Redis") -> None:
+        """Take a line that gives up soon, the models answers may name, and a client that may wait for news."""
+        self._line = line
+        self._listener = listener
         self._models = models
         self._memory: OrderedDict[str, tuple[float, Answer, Sequence[str]]] = OrderedDict()
         self._epochs: OrderedDict[str, list[str]] = OrderedDict()
@@ -79,9 +80,9 @@ class RedisAnswerCache:
             return remembered[1], CacheOutcome.EXACT
         try:
             stored, *epochs = cast(
-                list[bytes | None], await self._redis.mget([_key(question), *map(_epoch, question.tags)])
+                list[bytes | None], await self._line.ask("MGET", _key(question), *map(_epoch, question.tags))
             )
-        except _AWAY as away:
+        except AWAY as away:
             self._complain(away)
             return None
         answer = self._decoded(stored) if stored else None
@@ -101,8 +102,8 @@ class RedisAnswerCache:
             keys += [_epoch(tag), _set(tag)]
         try:
             arguments: list[str | bytes] = [_encoded(answer), str(int(question.seconds)), *epochs]
-            kept = await cast(Any, self._store(keys=keys, args=arguments))
-        except _AWAY as away:
+            kept = await self._line.run(_STORE, keys, arguments)
+        except AWAY as away:
             self._complain(away)
             return
         if kept:
@@ -112,10 +113,10 @@ class RedisAnswerCache:
         """Forget the answers that carry any of the tags, on all replicas; return how many. Raises Unavailable."""
         keys = [key for tag in tags for key in (_epoch(tag), _set(tag))]
         try:
-            gone = await cast(Any, self._purge(keys=keys))
+            gone = await self._line.run(_PURGE, keys, ())
             self._forget(set(tags))
-            await self._redis.publish(_NEWS, orjson.dumps(list(tags)))
-        except _AWAY:
+            await self._line.ask("PUBLISH", _NEWS, orjson.dumps(list(tags)))
+        except AWAY:
             raise Unavailable("CACHE_AWAY", "The cache of answers does not answer.") from None
         return int(gone)
 
@@ -131,7 +132,7 @@ class RedisAnswerCache:
                         self._listening = True
                         if message is not None and message["type"] == "message":
                             self._forget(set(orjson.loads(message["data"])))
-            except _AWAY as away:
+            except AWAY as away:
                 self._complain(away)
             finally:
                 self._listening = False

@@ -11,6 +11,7 @@ from services.llm.application.admin_ports import BudgetMeter
 from services.llm.application.ports import AnswerCache, Budgets, ModelSource
 from services.llm.domain.budget import Rule
 from services.llm.domain.health import HealthBook
+from services.runtime.redis_line import RedisLine
 
 # A Redis that is slower than this is of no use on the way of a call.
 _SECONDS = 0.5
@@ -55,8 +56,9 @@ async def over_redis(
     listener = redis.Redis.from_url(url, health_check_interval=10)
     stack.push_async_callback(listener.aclose)
     budgets = RedisBudgets(client, rules)
-    cache = RedisAnswerCache(client, models, listener)
+    line = RedisLine(client, _SECONDS)
+    cache = RedisAnswerCache(line, models, listener)
     news = RedisHealth(listener)
     health = news.book = HealthBook(news.tell)
     stack.push_async_callback(budgets.give_back)
-    return Shared(budgets, cache, health, (budgets.tend, cache.follow, news.publish, news.follow), budgets)
+    return Shared(budgets, cache, health, (line.tend, budgets.tend, cache.follow, news.publish, news.follow), budgets)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -16,6 +16,7 @@ from services.llm.domain.generation import Answer, CacheOutcome, Finished, Finis
 from services.llm.domain.health import HealthBook
 from services.llm.domain.usage import TokenUsage
 from services.runtime.errors import Unavailable
+from services.runtime.redis_line import RedisLine
 from tests.fakes.llm_models import CHEAP, FixedModels
 
 pytestmark = pytest.mark.servers
@@ -34,6 +35,17 @@ async def client(redis_url: str) -> AsyncIterator[redis.Redis]:
         yield opened
 
 
+@pytest.fixture
+async def caches(client: redis.Redis) -> AsyncIterator[Sequence[RedisAnswerCache]]:
+    """Two replicas' caches, each with a line of its own."""
+    lines = [RedisLine(client, 5.0) for _ in range(2)]
+    jobs = [asyncio.ensure_future(line.tend()) for line in lines]
+    yield [RedisAnswerCache(line, FixedModels(CHEAP), client) for line in lines]
+    for job in jobs:
+        job.cancel()
+    await asyncio.gather(*jobs, return_exceptions=True)
+
+
 def question(name: str = "q", *tags: str, seconds: float = 60.0) -> Question:
     return Question(name, "s", "", seconds, tags, "tenants/shop")
 
@@ -43,8 +55,10 @@ async def kept(cache: RedisAnswerCache, asked: Question) -> None:
     await cache.store(asked, ANSWER)
 
 
-async def test_answer_is_found_by_every_replica_as_it_was(client: redis.Redis) -> None:
-    here, there = (RedisAnswerCache(client, FixedModels(CHEAP)) for _ in range(2))
+async def test_answer_is_found_by_every_replica_as_it_was(
+    caches: Sequence[RedisAnswerCache], client: redis.Redis
+) -> None:
+    here, there = caches
     await kept(here, question())
     assert await there.find(question()) == (ANSWER, CacheOutcome.EXACT)
     assert await there.find(question("other")) is None
@@ -52,12 +66,16 @@ async def test_answer_is_found_by_every_replica_as_it_was(client: redis.Redis) -
 
 
 async def test_answer_of_a_model_that_is_gone_is_not_given(client: redis.Redis) -> None:
-    await kept(RedisAnswerCache(client, FixedModels(CHEAP)), question())
-    assert await RedisAnswerCache(client, FixedModels()).find(question()) is None
+    line = RedisLine(client, 5.0)
+    job = asyncio.ensure_future(line.tend())
+    await kept(RedisAnswerCache(line, FixedModels(CHEAP), client), question())
+    assert await RedisAnswerCache(line, FixedModels(), client).find(question()) is None
+    job.cancel()
+    await asyncio.gather(job, return_exceptions=True)
 
 
-async def test_purge_reaches_every_replica_also_what_is_in_memory(client: redis.Redis) -> None:
-    here, there = (RedisAnswerCache(client, FixedModels(CHEAP)) for _ in range(2))
+async def test_purge_reaches_every_replica_also_what_is_in_memory(caches: Sequence[RedisAnswerCache]) -> None:
+    here, there = caches
     jobs = [asyncio.ensure_future(cache.follow()) for cache in (here, there)]
     await asyncio.sleep(0.2)
     await kept(here, question("q", "products/1", "products/2"))
@@ -70,8 +88,8 @@ async def test_purge_reaches_every_replica_also_what_is_in_memory(client: redis.
     await asyncio.gather(*jobs, return_exceptions=True)
 
 
-async def test_answer_made_while_its_tag_was_purged_is_not_kept(client: redis.Redis) -> None:
-    here, there = (RedisAnswerCache(client, FixedModels(CHEAP)) for _ in range(2))
+async def test_answer_made_while_its_tag_was_purged_is_not_kept(caches: Sequence[RedisAnswerCache]) -> None:
+    here, there = caches
     asked = question("q", "products/1")
     assert await here.find(asked) is None
     await there.purge(["products/1"])
@@ -82,11 +100,15 @@ async def test_answer_made_while_its_tag_was_purged_is_not_kept(client: redis.Re
 
 async def test_without_redis_nothing_is_found_nothing_fails_and_a_purge_says_so() -> None:
     async with redis.Redis.from_url("redis://127.0.0.1:1/0") as nowhere:
-        cache = RedisAnswerCache(nowhere, FixedModels(CHEAP))
+        line = RedisLine(nowhere, 0.2)
+        job = asyncio.ensure_future(line.tend())
+        cache = RedisAnswerCache(line, FixedModels(CHEAP), nowhere)
         assert await cache.find(question()) is None
         await cache.store(question(), ANSWER)
         with pytest.raises(Unavailable):
             await cache.purge(["products/1"])
+        job.cancel()
+        await asyncio.gather(job, return_exceptions=True)
 
 
 async def test_outage_found_by_one_replica_is_known_to_the_other_within_a_second(client: redis.Redis) -> None:
