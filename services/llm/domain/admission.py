@@ -4,21 +4,29 @@ Source: H. Zhou et al., "Overload Control for Scaling WeChat Microservices" (DAG
 long work waits before it is begun, never by how long it takes: providers are slow for reasons of their own. Every call
 has a level, by its priority and then by whose it is, and the cursor between the levels let in and turned away moves by
 how many calls each level brought in the window before.
+
+Of the waits in a window the least counts, as in K. Nichols and V. Jacobson, "Controlling Queue Delay" (CoDel), ACM
+Queue 2012: a queue that stands is overload, one that comes and goes is a neighbour on the same machine or a burst.
 """
 
+from math import inf
 from zlib import crc32
 
 from services.llm.domain import errors
 from services.llm.domain.generation import Priority
 
-# Seconds between two moves of the cursor, and the mean wait in one of them that counts as overload.
+# Seconds between two moves of the cursor, and the least wait in one of them that counts as overload. A call comes by
+# the loop some twenty times, and waits each time.
 WINDOW = 0.25
-TARGET = 0.02
+TARGET = 0.003
 # Of the calls let in, the share that is turned away more after a window of overload, and less after a good one.
 _FEWER = 0.05
-_MORE = 0.01
+_MORE = 0.02
+_ONE_MORE = 1.0
+# The share of the first level that is let in whatever the wait.
+_SOMEBODY = 0.05
 # Once work waits many times the target, small steps would take too long.
-_FAR = 5.0
+_FAR = 20.0
 _MUCH_FEWER = 0.25
 # A wait that falls to this share of the one before is on its way to an end.
 _DRAINING = 0.8
@@ -41,35 +49,39 @@ class Admission:
         self.running = 0
         # Calls turned away since the start, by priority.
         self.turned_away = dict.fromkeys(Priority, 0)
-        self._cursor = _LEVELS
+        # Levels before this one are let in, and a share of its own calls: one user may be all there is.
+        self._cursor: tuple[int, float] = (_LEVELS, 0.0)
+        self._owed = 0.0
+        # Calls that were let in at the door and have not entered yet.
+        self._passes = [0] * _LEVELS
         self._asked = [0] * _LEVELS
         self._let_in = 0
-        self._waits = self._ticks = self._wait = 0.0
+        self._least, self._wait = inf, 0.0
         self._window_end = self._salt = 0.0
         self._nobody = 0
 
     @property
     def crowded(self) -> bool:
         """Whether somebody would be turned away just now."""
-        return self._cursor < _LEVELS or self.running >= self._places * _BATCH_SHARE
+        return self._cursor[0] < _LEVELS or self.running >= self._places * _BATCH_SHARE
 
-    def knock(self, priority: Priority, user: str) -> int:
-        """Raise what `enter` would raise; where it would not, change nothing and return the call's level.
+    def knock(self, priority: Priority, user: str) -> None:
+        """Raise what `enter` would raise; where it would not, the same call enters later without being asked again.
 
         For doors that can say no before they have found out what a call wants: that is what makes a no cheap.
         """
-        bucket = self._bucket(user)
-        level = priority.value * _BUCKETS + bucket
-        places = self._places * (_BATCH_SHARE if priority is Priority.BATCH else 1.0)
-        if level >= self._cursor or self.running >= places:
-            self._asked[level] += 1
-            self.turned_away[priority] += 1
-            raise errors.overloaded(_COME_BACK[priority] * (1.0 + bucket / _BUCKETS))
-        return level
+        level = self._level(priority, user)
+        self._look(level, priority)
+        self._passes[level] += 1
 
     def enter(self, priority: Priority, user: str) -> None:
         """Let a call in, to be followed by `leave`. Raises RESOURCE_EXHAUSTED with the seconds to wait."""
-        self._asked[self.knock(priority, user)] += 1
+        level = self._level(priority, user)
+        if self._passes[level]:
+            self._passes[level] -= 1
+        else:
+            self._look(level, priority)
+        self._asked[level] += 1
         self._let_in += 1
         self.running += 1
 
@@ -83,15 +95,34 @@ class Admission:
 
     def waited(self, seconds: float, now: float) -> None:
         """Note how long work waited just now, and move the cursor when a window is over."""
-        self._waits += max(0.0, seconds)
-        self._ticks += 1
+        self._least = min(self._least, max(0.0, seconds))
         if now < self._window_end:
             return
-        self._move(self._waits / self._ticks)
+        self._move(self._least)
         self._asked = [0] * _LEVELS
+        # Not all who were let in at the door have entered: what they asked for may have been wrong.
+        self._passes = [0] * _LEVELS
         self._let_in = 0
-        self._waits = self._ticks = 0.0
+        self._least = inf
         self._window_end, self._salt = now + WINDOW, now // _SHUFFLE
+
+    def _look(self, level: int, priority: Priority) -> None:
+        places = self._places * (_BATCH_SHARE if priority is Priority.BATCH else 1.0)
+        if self.running < places and self._is_before_cursor(level):
+            return
+        self._asked[level] += 1
+        self.turned_away[priority] += 1
+        raise errors.overloaded(_COME_BACK[priority] * (1.0 + level % _BUCKETS / _BUCKETS))
+
+    def _is_before_cursor(self, level: int) -> bool:
+        cursor, share = self._cursor
+        if level != cursor:
+            return level < cursor
+        self._owed += share
+        if self._owed < 1.0:
+            return False
+        self._owed -= 1.0
+        return True
 
     def _move(self, wait: float) -> None:
         drains, self._wait = wait < self._wait * _DRAINING, wait
@@ -99,20 +130,23 @@ class Admission:
             if drains:
                 # What waits now came before the last step, which was enough.
                 return
-            share = 1.0 - (_MUCH_FEWER if wait > TARGET * _FAR else _FEWER)
-            # One step does not pass from one priority to the next.
-            last = _BUCKETS if self._cursor > _BUCKETS else 1
-            while self._cursor > last and self._below() > self._let_in * share:
-                self._cursor -= 1
-        elif self._cursor < _LEVELS:
-            wanted = self._let_in * (1.0 + _MORE)
-            self._cursor += 1
-            while self._cursor < _LEVELS and self._below() < wanted:
-                self._cursor += 1
+            fewer = self._that_lets_in(self._let_in * (1.0 - (_MUCH_FEWER if wait > TARGET * _FAR else _FEWER)))
+            # One step does not pass from one priority to the next, and somebody is always let in.
+            last = (_BUCKETS, 0.0) if self._cursor > (_BUCKETS, 0.0) else (0, _SOMEBODY)
+            self._cursor = min(self._cursor, max(fewer, last))
+        elif self._cursor[0] < _LEVELS:
+            self._cursor = max(self._cursor, self._that_lets_in(self._let_in * (1.0 + _MORE) + _ONE_MORE))
 
-    def _below(self) -> int:
-        """Return how many calls of this window the cursor would let in."""
-        return sum(self._asked[: self._cursor])
+    def _that_lets_in(self, calls: float) -> tuple[int, float]:
+        """Return the cursor that would have let in so many of those who asked in this window."""
+        for level, asked in enumerate(self._asked):
+            if asked > calls:
+                return level, calls / asked
+            calls -= asked
+        return _LEVELS, 0.0
+
+    def _level(self, priority: Priority, user: str) -> int:
+        return priority.value * _BUCKETS + self._bucket(user)
 
     def _bucket(self, user: str) -> int:
         if not user:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from random import Random
 
 import pytest
@@ -58,13 +59,13 @@ class Shop:
         self.waits.append(self.now - came)
 
 
-def arrivals(times: float, batch: float, seed: int = 1) -> Callable[[], tuple[float, Priority, str]]:
+def arrivals(times: float, batch: float, seed: int = 1, users: int = 5000) -> Callable[[], tuple[float, Priority, str]]:
     """Return calls that come as they like, so many times what can be served, a share of them for a batch."""
     random = Random(seed)
 
     def one() -> tuple[float, Priority, str]:
         priority = Priority.BATCH if random.random() < batch else Priority.INTERACTIVE
-        return random.expovariate(times / WORK), priority, f"user-{random.randrange(5000)}"
+        return random.expovariate(times / WORK), priority, f"user-{random.randrange(users)}"
 
     return one
 
@@ -76,16 +77,17 @@ def test_everybody_is_let_in_while_there_is_room() -> None:
     assert shop.admission.turned_away == {Priority.INTERACTIVE: 0, Priority.BATCH: 0}
 
 
-def test_three_times_what_can_be_done_leaves_nine_tenths_done_and_nobody_waiting_long() -> None:
+@pytest.mark.parametrize("users", [5000, 1])
+def test_three_times_what_can_be_done_leaves_nine_tenths_done_and_nobody_waiting_long(users: int) -> None:
     shop = Shop(Admission(1000))
-    shop.run(5, arrivals(3.0, 0.0))
+    shop.run(5, arrivals(3.0, 0.0, users=users))
     shop.served, shop.waits = dict.fromkeys(Priority, 0), []
     began = shop.now
-    shop.run(30, arrivals(3.0, 0.0, seed=2))
+    shop.run(30, arrivals(3.0, 0.0, seed=2, users=users))
     # Turning two away costs their refusals; the rest is for work.
     possible = (shop.now - began - 2 * (shop.now - began) / WORK * REFUSAL) / WORK
     assert shop.served[Priority.INTERACTIVE] > 0.9 * possible
-    assert sorted(shop.waits)[int(len(shop.waits) * 0.99)] < 10 * TARGET
+    assert sorted(shop.waits)[int(len(shop.waits) * 0.99)] < 0.1
 
 
 def test_batches_go_before_anybody_who_waits_is_turned_away() -> None:
@@ -136,3 +138,45 @@ def test_users_are_not_always_the_last() -> None:
     before = [admission._bucket(f"user-{n}") for n in range(50)]
     admission.waited(0.0, 3601.0 + WINDOW)
     assert before != [admission._bucket(f"user-{n}") for n in range(50)]
+
+
+def test_whoever_was_let_in_at_the_door_is_not_asked_again() -> None:
+    admission, now, doors, rooms = Admission(1000), 0.0, 0, 0
+    for call in range(4000):
+        now += 0.002
+        # Once in a while somebody knocks and does not enter: what they wanted was wrong.
+        wrong = call % 10 == 0
+        admission.waited(2 * TARGET if now < 2.0 else 0.0, now)
+        with suppress(Exhausted):
+            admission.knock(Priority.INTERACTIVE, "one")
+            doors += not wrong
+            if not wrong:
+                admission.enter(Priority.INTERACTIVE, "one")
+                rooms += 1
+                admission.leave()
+    assert doors == rooms
+    assert 0 < rooms < 3600
+    assert admission.turned_away[Priority.INTERACTIVE] > 0
+
+
+def test_pauses_that_others_cause_turn_nobody_away() -> None:
+    admission, now = Admission(1000), 0.0
+    for tick in range(1000):
+        # Every other look is late by fifty milliseconds: the machine is somebody else's then.
+        late = 0.05 if tick % 2 else 0.0005
+        now += 0.01 + late
+        admission.waited(late, now)
+        admission.enter(Priority.BATCH, f"user-{tick}")
+        admission.leave()
+    assert not any(admission.turned_away.values())
+
+
+def test_queue_that_stands_turns_somebody_away_within_a_second() -> None:
+    admission, now, batches = Admission(1000), 0.0, 0
+    while not admission.turned_away[Priority.BATCH]:
+        now += 0.02
+        admission.waited(2 * TARGET, now)
+        with suppress(Exhausted):
+            admission.enter(Priority.BATCH, f"user-{batches}")
+        batches += 1
+        assert now < 1.0
