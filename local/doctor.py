@@ -2,6 +2,7 @@
 
 import shutil
 import socket
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from local import envoy, milvus
 from local.settings import LocalSettings
 
 GIGABYTE = 1_000_000_000
+# An outgoing connection that happens to sit on a port of ours is waited for this long: most end soon.
+PATIENCE_SECONDS = 15.0
+_SOMEBODY = "another program"
 
 
 def problems(settings: LocalSettings) -> list[str]:
@@ -40,12 +44,22 @@ def _taken_ports(numbers: Mapping[str, int], edge_host: str) -> list[str]:
         variable = "AISLE_EDGE_PORT" if name == "edge" else "AISLE_PORT_OFFSET"
         if list(numbers.values()).count(number) > 1:
             found.append(f"Port {number} ({name}) is wanted twice by this stack. Set another {variable}.")
-        elif not _is_free(edge_host if name == "edge" else "127.0.0.1", number):
+        elif not _gets_free(edge_host if name == "edge" else "127.0.0.1", number):
             found.append(
-                f"Port {number} ({name}) is taken by {_owner(number)}. Stop it (`make down` if it is another "
-                f"stack of yours), or set {variable}."
+                f"Port {number} ({name}) is taken by {_listener(number) or _SOMEBODY}. Stop it (`make down` if it is "
+                f"another stack of yours), or set {variable}."
             )
     return found
+
+
+def _gets_free(host: str, number: int) -> bool:
+    """Return whether a port is free, at once or after somebody's passing connection has ended."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not _is_free(host, number):
+        if _listener(number) is not None or time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True
 
 
 def _is_free(host: str, number: int) -> bool:
@@ -58,16 +72,17 @@ def _is_free(host: str, number: int) -> bool:
     return True
 
 
-def _owner(number: int) -> str:
+def _listener(number: int) -> str | None:
+    """Return who waits for connections at a port; None where nobody does, or the system does not say."""
     try:
         for connection in psutil.net_connections("tcp"):
             if connection.laddr and connection.laddr.port == number and connection.status == psutil.CONN_LISTEN:
                 if connection.pid is None:
-                    break
+                    return _SOMEBODY
                 return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
     except psutil.Error:
         pass
-    return "another program"
+    return None
 
 
 def _existing(path: Path) -> Path:

@@ -262,7 +262,9 @@ class MeshInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
                 _identify(call)
                 async with _deadline(call):
                     _validate(request)
-                    if self._replies is None or not policy.side_effects:
+                    # What is only looked at has no effect to be had once, and may be looked at again before it is done.
+                    dry = getattr(request, "validate_only", False)
+                    if self._replies is None or not policy.side_effects or dry:
                         return await behaviour(request, context)
                     return await self._replies.once(
                         call.caller.service, method, request, lambda: behaviour(request, context)

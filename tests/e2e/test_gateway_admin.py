@@ -17,12 +17,13 @@ def ask(client: httpx2.Client, secret: str) -> int:
 
 
 def until(client: httpx2.Client, secret: str, status: int) -> float:
-    """Return the seconds until a key is answered so."""
-    began = time.monotonic()
+    """Return the seconds until a key is answered so. What counts is when it was asked: an answer takes its time."""
+    began = asked = time.monotonic()
     while (heard := ask(client, secret)) != status:
-        assert time.monotonic() - began < PATIENCE, f"still {heard}"
+        assert asked - began < PATIENCE, f"still {heard}"
         time.sleep(0.1)
-    return time.monotonic() - began
+        asked = time.monotonic()
+    return asked - began
 
 
 def test_key_made_in_the_admin_opens_v1_until_it_is_revoked_and_its_use_is_counted(shop: Shop) -> None:

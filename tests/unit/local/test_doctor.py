@@ -2,6 +2,7 @@
 
 import socket
 from pathlib import Path
+from threading import Timer
 
 from local.doctor import problems
 from local.settings import LocalSettings
@@ -27,6 +28,25 @@ def test_taken_port_is_named_with_its_owner(tmp_path: Path) -> None:
     assert len(found) == 1
     assert f"Port {number} (edge) is taken by" in found[0]
     assert "AISLE_EDGE_PORT" in found[0]
+
+
+def test_connection_that_passes_over_a_port_is_waited_for(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as somewhere, socket.socket() as passing:
+        passing.bind(("127.0.0.1", 0))
+        number = passing.getsockname()[1]
+        passing.connect(somewhere.getsockname())
+        accepted, _ = somewhere.accept()
+        # As a connection ends whose other side hangs up first: nothing of it stays on our port.
+
+        def end() -> None:
+            accepted.close()
+            passing.close()
+
+        ending = Timer(0.5, end)
+        ending.start()
+        assert problems(settings(tmp_path, edge_port=number)) == []
+        ending.join()
+        assert passing.fileno() == -1
 
 
 def test_port_wanted_twice_by_the_stack_itself_is_named(tmp_path: Path) -> None:
