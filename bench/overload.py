@@ -164,7 +164,7 @@ def _row(title: str, load: float, known: _Found, found: Outcome, envoy: psutil.P
 
 
 async def _arriving(port: int, rate: float, seconds: float = SECONDS) -> Outcome:
-    plan = Plan(port, "Bearer bench", [(rate, {})], seconds, PATIENCE, "/page")
+    plan = Plan(port, "Bearer bench", [(rate, {})], seconds, patience=PATIENCE, path="/page")
     command = [sys.executable, "-m", "bench.llm.arrivals"]
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)

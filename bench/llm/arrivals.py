@@ -17,6 +17,9 @@ from dataclasses import asdict, dataclass, field
 _READ = 1 << 16
 # As a proxy before the service keeps: whoever finds none free waits for one, and the wait counts.
 _CONNECTIONS = 512
+# Asked of every gateway, with a number: none is asked twice.
+QUESTION = "Question {0}: what goes with a teapot of this kind, and does it keep warm in winter? " * 3
+_NUMBER = "%" * 11
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class Plan:
     # Requests a second, and what their bodies have beside the question.
     kinds: Sequence[tuple[float, dict[str, object]]]
     seconds: float
+    # Seconds at the beginning that are not counted.
+    warm: float = 0.0
     patience: float = 2.0
     # Read this instead of asking a model.
     path: str = ""
@@ -59,18 +64,20 @@ class _Arrivals:
         self._poll = select.epoll()
         self._busy: dict[int, _Connection] = {}
         self._idle: deque[_Connection] = deque()
-        self._number = time.time_ns()
+        self._counts_from = 0.0
+        self._number = time.time_ns() // 1_000_000
         self._parts = [self._request(also) for _, also in plan.kinds]
 
     def run(self) -> list[Outcome]:
         due = sorted(
             (number / rate, kind)
             for kind, (rate, _) in enumerate(self._plan.kinds)
-            for number in range(int(rate * self._plan.seconds))
+            for number in range(int(rate * (self._plan.warm + self._plan.seconds)))
         )
         self._idle.extend(self._connect() for _ in range(_CONNECTIONS))
         waiting, began = deque(due), time.perf_counter()
-        end = began + self._plan.seconds + self._plan.patience
+        self._counts_from = began + self._plan.warm
+        end = self._counts_from + self._plan.seconds + self._plan.patience
         while (waiting or self._busy) and (now := time.perf_counter()) < end:
             while waiting and self._idle and began + waiting[0][0] <= now:
                 at, kind = waiting.popleft()
@@ -79,16 +86,27 @@ class _Arrivals:
             for number, _ in self._poll.poll(max(0.0, pause)):
                 self._receive(self._busy[number])
         for connection in self._busy.values():
-            self._outcomes[connection.kind].unanswered += 1
+            self._of(connection).unanswered += 1
         for _, kind in waiting:
             self._outcomes[kind].unanswered += 1
         return self._outcomes
 
+    def _of(self, connection: _Connection) -> Outcome:
+        """Return where a request is counted; what was due before anything counts is forgotten."""
+        return self._outcomes[connection.kind] if connection.due >= self._counts_from else Outcome()
+
     def _request(self, also: dict[str, object]) -> tuple[bytes, bytes]:
         if self._plan.path:
             return f"GET {self._plan.path} HTTP/1.1\r\nhost: bench\r\n\r\n".encode(), b""
-        text = "Question %%%%%%%%%%%%%%%%: what goes with a teapot of this kind, does it keep warm in winter? " * 3
-        asked = {"model": "mock", "messages": [{"role": "user", "content": text}], "max_tokens": 300, **also}
+        # The same question as the one that capacity is measured by: numbers of many digits would be looked at as cards.
+        text = QUESTION.format(_NUMBER)
+        asked = {
+            "model": "mock",
+            "messages": [{"role": "user", "content": text}],
+            "max_tokens": 300,
+            "temperature": 0,
+            **also,
+        }
         body = json.dumps(asked).encode()
         head = (
             f"POST /v1/chat/completions HTTP/1.1\r\nhost: bench\r\nauthorization: {self._plan.authorization}\r\n"
@@ -103,8 +121,8 @@ class _Arrivals:
         connection.kind, connection.due = kind, due
         connection.received.clear()
         self._busy[connection.socket.fileno()] = connection
-        self._outcomes[kind].late.append(time.perf_counter() - due)
-        connection.socket.sendall(head + body.replace(b"%%%%%%%%%%%%%%%%", b"%016x" % self._number))
+        self._of(connection).late.append(time.perf_counter() - due)
+        connection.socket.sendall(head + body.replace(_NUMBER.encode(), b"%011x" % self._number))
 
     def _connect(self) -> _Connection:
         made = socket.create_connection(("127.0.0.1", self._plan.port))
@@ -125,7 +143,7 @@ class _Arrivals:
             data = b""
         connection.received += data
         if not data:
-            self._outcomes[connection.kind].unanswered += 1
+            self._of(connection).unanswered += 1
             self._idle.append(self._instead_of(connection))
         elif _is_whole(connection.received):
             # Whoever refuses before the body has come hangs up afterwards.
@@ -134,7 +152,7 @@ class _Arrivals:
             else:
                 del self._busy[connection.socket.fileno()]
                 self._idle.append(connection)
-            outcome, took = self._outcomes[connection.kind], time.perf_counter() - connection.due
+            outcome, took = self._of(connection), time.perf_counter() - connection.due
             (outcome.answered if connection.received.startswith(b"HTTP/1.1 200") else outcome.refused).append(took)
 
 

@@ -13,10 +13,10 @@ import grpc
 
 from aisle.llm.v1 import llm_service_pb2 as pb
 from aisle.llm.v1.llm_service_pb2_grpc import LlmServiceStub
+from bench.llm.arrivals import QUESTION
 
 # No question is asked twice, not even in the next run: caches look, and find nothing.
 _numbers = itertools.count(time.time_ns() // 1_000_000)
-_QUESTION = "Question {0}: what goes with a teapot of this kind, and does it keep warm in winter? " * 3
 SAME = "What goes with a teapot?"
 
 
@@ -144,7 +144,7 @@ class HttpClient:
         return made
 
     def _request(self, model: str, stream: bool, same: bool) -> bytes:
-        text = SAME if same else _QUESTION.format(f"{next(_numbers):x}")
+        text = SAME if same else QUESTION.format(f"{next(_numbers):x}")
         asked: dict[str, object] = {
             "model": model,
             "messages": [{"role": "user", "content": text}],
@@ -197,7 +197,7 @@ class GrpcClient:
         call.cancel()
 
     def _request(self, model: str, same: bool) -> pb.GenerateTextRequest:
-        text = SAME if same else _QUESTION.format(f"{next(_numbers):x}")
+        text = SAME if same else QUESTION.format(f"{next(_numbers):x}")
         turn = pb.ChatMessage(role=pb.CHAT_ROLE_USER, text=text)
         return pb.GenerateTextRequest(messages=[turn], model=f"models/{model}", max_output_tokens=300, temperature=0)
 

@@ -6,6 +6,7 @@ import grpc
 
 from aisle.mesh.v1.mesh_service_pb2_grpc import add_MeshAdminServiceServicer_to_server
 from services.control_plane.ads import SERVICE, AdsServer
+from services.control_plane.replies import MemoryReplies
 from services.control_plane.servicer import MeshServicer
 from services.control_plane.settings import ControlPlaneSettings
 from services.control_plane.snapshot import SnapshotCache
@@ -15,7 +16,6 @@ from services.control_plane.sources.endpoint_slices import EndpointSlices, slice
 from services.control_plane.sources.kubernetes_api import ApiAccess, KubernetesApi
 from services.control_plane.sources.kubernetes_mirror import Mirror
 from services.control_plane.sources.registry_file import RegistryFile
-from services.runtime.memory_replies import MemoryReplies
 from services.runtime.serve import Service, run
 
 

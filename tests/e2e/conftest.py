@@ -30,13 +30,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    offset = shops.free_offset(*range(shops.OFFSET, shops.OFFSET + 900, 100))
-    running = shops.start(tmp_path_factory.mktemp("shop"), offset=offset)
-    try:
-        yield running
-    finally:
-        if running.process.poll() is None:
-            shops.stop(running)
+    with shops.offset_of_our_own(*range(shops.OFFSET, shops.OFFSET + 900, 100)) as offset:
+        running = shops.start(tmp_path_factory.mktemp("shop"), offset=offset)
+        try:
+            yield running
+        finally:
+            if running.process.poll() is None:
+                shops.stop(running)
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,11 @@
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from uuid import uuid4
 import httpx2
 import psutil
 
+from local.reservation import reserved
 from local.settings import ROOT, LocalSettings
 
 OFFSET = 3000
@@ -87,23 +88,18 @@ class Shop:
         return counts
 
 
-def free_offset(*candidates: int) -> int:
-    """Return an offset whose ports nobody sits on: some of them are ones that outgoing connections are given."""
-    return next(offset for offset in candidates if not any(map(_is_taken, _all_ports(offset))))
-
-
-def _all_ports(offset: int) -> list[int]:
-    return list(LocalSettings(port_offset=offset, sidecars=True).ports().values())
-
-
-def _is_taken(number: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", number))
-        except OSError:
-            return True
-    return False
+@contextmanager
+def offset_of_our_own(*candidates: int) -> Iterator[int]:
+    """Hold the ports of an offset where nobody sits on any: some are ones that outgoing connections are given."""
+    for offset in candidates:
+        with ExitStack() as held:
+            try:
+                held.enter_context(reserved(LocalSettings(port_offset=offset, sidecars=True).ports().values()))
+            except OSError:
+                continue
+            yield offset
+            return
+    raise RuntimeError("on every offset somebody sits")
 
 
 def visitor() -> dict[str, str]:

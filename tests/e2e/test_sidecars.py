@@ -22,16 +22,12 @@ NUMBERS = {found.name: found.number for found in SIDECARS}
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    running = shops.start(
-        tmp_path_factory.mktemp("sidecars"),
-        demo=False,
-        offset=shops.free_offset(*range(4000, 4900, 100)),
-        sidecars=True,
-    )
-    try:
-        yield running
-    finally:
-        shops.stop(running)
+    with shops.offset_of_our_own(*range(4000, 4900, 100)) as offset:
+        running = shops.start(tmp_path_factory.mktemp("sidecars"), demo=False, offset=offset, sidecars=True)
+        try:
+            yield running
+        finally:
+            shops.stop(running)
 
 
 def talk_to(opened: ssl.SSLSocket) -> None:

@@ -62,12 +62,11 @@ def test_taken_port_is_named_with_what_to_do(tmp_path: Path) -> None:
 
 
 def test_process_that_cannot_start_ends_everything_with_its_last_words(tmp_path: Path) -> None:
-    env = shops.environment(
-        tmp_path, shops.free_offset(*range(4000, 4900, 100)), AISLE_LOG_LEVEL="nonsense", AISLE_DEMO="false"
-    )
-    run = subprocess.run(
-        [sys.executable, "-m", "cli", "up"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=120
-    )
+    with shops.offset_of_our_own(*range(4000, 4900, 100)) as offset:
+        env = shops.environment(tmp_path, offset, AISLE_LOG_LEVEL="nonsense", AISLE_DEMO="false")
+        run = subprocess.run(
+            [sys.executable, "-m", "cli", "up"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=120
+        )
     assert run.returncode == 1
     assert "Its last words" in run.stdout
     left = [p for p in psutil.process_iter(["environ"]) if (p.info["environ"] or {}).get("AISLE_HOME") == str(tmp_path)]

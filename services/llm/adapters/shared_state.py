@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.llm.adapters.forgetful_cache import ForgetfulCache
+from services.llm.adapters.redis_line import RedisLine
 from services.llm.adapters.unlimited_budgets import UnlimitedBudgets
 from services.llm.application.admin_ports import BudgetMeter
 from services.llm.application.ports import AnswerCache, Budgets, ModelSource
 from services.llm.domain.budget import Rule
 from services.llm.domain.health import HealthBook
-from services.runtime.redis_line import RedisLine
 
 # A Redis that is slower than this is of no use on the way of a call.
 _SECONDS = 0.5

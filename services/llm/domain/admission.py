@@ -16,22 +16,30 @@ from services.llm.domain import errors
 from services.llm.domain.generation import Priority
 
 # Seconds between two moves of the cursor, and the least wait in one of them that counts as overload. A call comes by
-# the loop some twenty times, and waits each time.
-WINDOW = 0.25
+# the loop a dozen times, and waits each time.
+WINDOW = 0.1
 TARGET = 0.003
-# Of the calls let in, the share that is turned away more after a window of overload, and less after a good one.
+# Of the calls let in, the share that is turned away more after a window of overload, for each time the wait is the
+# target; and at the most: what is let in now is still to be seen in the next wait.
 _FEWER = 0.05
-_MORE = 0.02
+_MANY_FEWER = 0.8
+# The share let in more after a window in which nothing waited, and the calls in any case.
+_MORE = 0.05
 _ONE_MORE = 1.0
-# The share of the first level that is let in whatever the wait.
-_SOMEBODY = 0.05
-# Once work waits many times the target, small steps would take too long.
-_FAR = 20.0
-_MUCH_FEWER = 0.25
+# What can be done is known from windows of overload, a new one counting for this share; so much of it can be done for
+# sure.
+_NEWS = 0.2
+_SURELY = 0.8
 # A wait that falls to this share of the one before is on its way to an end.
 _DRAINING = 0.8
+# Windows of overload in a row before those are turned away that go before all who were turned away so far.
+_PATIENCE = 4
+# The share of the first level that is let in whatever the wait.
+_SOMEBODY = 0.05
 _BUCKETS = 64
 _LEVELS = len(Priority) * _BUCKETS
+# Where the cursor stands when those are let in for whom somebody waits, and nobody else.
+_PATIENT_FIRST = (_BUCKETS, 0.0)
 # Of the places, those that work for which nobody waits may fill.
 _BATCH_SHARE = 0.5
 # Seconds after which a call that was turned away may come back: spread by bucket, so that not all come at once.
@@ -55,8 +63,10 @@ class Admission:
         # Calls that were let in at the door and have not entered yet.
         self._passes = [0] * _LEVELS
         self._asked = [0] * _LEVELS
-        self._let_in = 0
-        self._least, self._wait = inf, 0.0
+        self._let_in = self._ended = 0
+        # How many calls end in a window when there is always one to work at.
+        self._can = 0.0
+        self._least, self._wait, self._at_limit = inf, 0.0, 0
         self._window_end = self._salt = 0.0
         self._nobody = 0
 
@@ -92,6 +102,7 @@ class Admission:
     def leave(self) -> None:
         """Give a place back."""
         self.running -= 1
+        self._ended += 1
 
     def waited(self, seconds: float, now: float) -> None:
         """Note how long work waited just now, and move the cursor when a window is over."""
@@ -102,7 +113,7 @@ class Admission:
         self._asked = [0] * _LEVELS
         # Not all who were let in at the door have entered: what they asked for may have been wrong.
         self._passes = [0] * _LEVELS
-        self._let_in = 0
+        self._let_in = self._ended = 0
         self._least = inf
         self._window_end, self._salt = now + WINDOW, now // _SHUFFLE
 
@@ -125,17 +136,29 @@ class Admission:
         return True
 
     def _move(self, wait: float) -> None:
-        drains, self._wait = wait < self._wait * _DRAINING, wait
-        if wait > TARGET:
-            if drains:
-                # What waits now came before the last step, which was enough.
+        before, self._wait = self._wait, wait
+        if wait <= TARGET:
+            self._at_limit = 0
+            if self._cursor[0] < _LEVELS:
+                more = max(self._let_in * (1.0 + _MORE * (1.0 - wait / TARGET)) + _ONE_MORE, self._can * _SURELY)
+                self._cursor = max(self._cursor, self._that_lets_in(more))
+        elif wait >= before * _DRAINING and (before > TARGET or self.crowded):
+            # What drains came before the last step, which was enough; and the first window of a queue is a burst.
+            self._can += (self._ended - self._can) * _NEWS
+            self._step_back(min(_MANY_FEWER, _FEWER * wait / TARGET))
+
+    def _step_back(self, share: float) -> None:
+        """Turn away a share of what was let in; no step passes from one priority to the next but a patient one.
+
+        As long as more end than are let in, the queue is on its way to an end, and fewer still would leave idle hands.
+        """
+        if self._cursor == _PATIENT_FIRST:
+            self._at_limit += 1
+            if self._at_limit < _PATIENCE:
                 return
-            fewer = self._that_lets_in(self._let_in * (1.0 - (_MUCH_FEWER if wait > TARGET * _FAR else _FEWER)))
-            # One step does not pass from one priority to the next, and somebody is always let in.
-            last = (_BUCKETS, 0.0) if self._cursor > (_BUCKETS, 0.0) else (0, _SOMEBODY)
-            self._cursor = min(self._cursor, max(fewer, last))
-        elif self._cursor[0] < _LEVELS:
-            self._cursor = max(self._cursor, self._that_lets_in(self._let_in * (1.0 + _MORE) + _ONE_MORE))
+        kept = max(self._let_in, self._ended) * (1.0 - share)
+        last = _PATIENT_FIRST if self._cursor > _PATIENT_FIRST else (0, _SOMEBODY)
+        self._cursor = min(self._cursor, max(self._that_lets_in(kept), last))
 
     def _that_lets_in(self, calls: float) -> tuple[int, float]:
         """Return the cursor that would have let in so many of those who asked in this window."""

@@ -10,13 +10,13 @@ import redis.asyncio as redis
 
 from services.llm.adapters.redis_answer_cache import RedisAnswerCache
 from services.llm.adapters.redis_health import RedisHealth
+from services.llm.adapters.redis_line import RedisLine
 from services.llm.domain.answer_cache import Question
 from services.llm.domain.errors import FailureKind
 from services.llm.domain.generation import Answer, CacheOutcome, Finished, FinishReason, Started, ToolCall
 from services.llm.domain.health import HealthBook
 from services.llm.domain.usage import TokenUsage
 from services.runtime.errors import Unavailable
-from services.runtime.redis_line import RedisLine
 from tests.fakes.llm_models import CHEAP, FixedModels
 
 pytestmark = pytest.mark.servers

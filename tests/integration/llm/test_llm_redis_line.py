@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as Disconnected
 from redis.exceptions import ResponseError
 
-from services.runtime.redis_line import REST_SECONDS, RedisLine, Script
+from services.llm.adapters.redis_line import REST_SECONDS, RedisLine, Script
 
 pytestmark = pytest.mark.servers
 

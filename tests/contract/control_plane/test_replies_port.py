@@ -8,10 +8,10 @@ import pytest
 
 from aisle.analytics.v1 import analytics_service_pb2 as pb
 from aisle.analytics.v1 import event_pb2
+from services.control_plane.replies import KEEP_SECONDS, MemoryReplies
 from services.runtime import errors, sql
 from services.runtime.idempotency import PostgresReplies
 from services.runtime.interceptors import Replies
-from services.runtime.memory_replies import KEEP_SECONDS, MemoryReplies
 
 METHOD = "/aisle.analytics.v1.AnalyticsService/WriteEvents"
 
