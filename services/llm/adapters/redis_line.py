@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from hiredis import pack_command
+from opentelemetry import trace
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as Disconnected
@@ -29,6 +30,8 @@ _MOST_AT_ONCE = 256
 REST_SECONDS = 0.1
 # What says that Redis does not answer, or not as it should.
 AWAY = (RedisError, OSError, TimeoutError)
+
+_SPAN = {"db.system.name": "redis"}
 
 Argument = bytes | str | int
 
@@ -69,12 +72,21 @@ class RedisLine:
         """Return what Redis answers, texts as bytes. Raises what is in AWAY."""
         if self._clock() < self._rests_until:
             raise Disconnected("Redis did not answer a moment ago")
-        name = str(command[0])
-        with telemetry.client_span(name, {"db.system.name": "redis", "db.operation.name": name}):
-            asked = _Ask(pack_command(cast(Any, command)), asyncio.get_running_loop().create_future())
-            self._waiting.append(asked)
-            self._some.set()
+        asked = _Ask(pack_command(cast(Any, command)), asyncio.get_running_loop().create_future())
+        # Nothing happens below this span, so it need not be the current one: making it so costs as much as the rest.
+        recorded = trace.get_current_span().is_recording()
+        span = telemetry.tracer.start_span(str(command[0]), None, trace.SpanKind.CLIENT, _SPAN) if recorded else None
+        self._waiting.append(asked)
+        self._some.set()
+        try:
             return await asked.answer
+        except AWAY:
+            if span is not None:
+                span.set_status(trace.StatusCode.ERROR)
+            raise
+        finally:
+            if span is not None:
+                span.end()
 
     async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
         """Return what a script returns. Raises what is in AWAY."""
