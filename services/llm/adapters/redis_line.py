@@ -20,6 +20,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as Disconnected
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
+from services.llm.adapters.swallowed import leave_if_cancelled
 from services.runtime import telemetry
 
 log = logging.getLogger("aisle.redis")
@@ -109,6 +110,7 @@ class RedisLine:
                     self._rest(asked, away)
                     # Answers may still be on their way, and would be taken for those to the next questions.
                     await self._connection.disconnect(nowait=True)
+                leave_if_cancelled()
         finally:
             await self._connection.disconnect(nowait=True)
 
