@@ -25,6 +25,8 @@ log = logging.getLogger("aisle.serve")
 # Seconds running calls get when the process leaves because a background job failed.
 FAILED_GRACE = 1.0
 
+# Seconds a job has for leaving before it is told once more: a library may have lost what it was told first.
+TOLD_AGAIN = 2.0
 
 # Objects made since the last search, and searches of younger ones, before the collector searches again.
 GARBAGE_PORTIONS = (20_000, 20, 20)
@@ -123,12 +125,33 @@ async def _until_stopped(
         running = [group.create_task(state.watch())]
         running += [group.create_task(job()) for job in service.background]
         running += [group.create_task(door.serve()) for door in service.doors]
-        await state.serving()
-        log.info("serving", extra={"data": {"port": settings.listen_port, "grpc_service": service.full_name}})
-        await stop.wait()
-        await _leave(settings, state, server, service.doors)
-        for task in running:
+        try:
+            await state.serving()
+            log.info("serving", extra={"data": {"port": settings.listen_port, "grpc_service": service.full_name}})
+            await stop.wait()
+            await _leave(settings, state, server, service.doors)
+        finally:
+            await _ended(running)
+
+
+async def _ended(running: Sequence["asyncio.Task[None]"]) -> None:
+    """Cancel jobs until all have ended: a process that waits for one which was not told would never leave."""
+    while left := [task for task in running if not task.done()]:
+        for task in left:
             task.cancel()
+        await asyncio.wait(left, timeout=TOLD_AGAIN)
+
+
+def leave_if_cancelled() -> None:
+    """Raise CancelledError when the running task was asked to stop and a library lost that.
+
+    `asyncio.wait_for` of Python 3.11 returns what it waited for when that ended at the very moment of a cancellation,
+    which is then forgotten (cpython issue 86296). The clients of Redis and Milvus use it. A job that loops must not
+    go on for that.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _server(settings: RuntimeSettings, service: Service, state: health.Health) -> grpc.aio.Server:

@@ -14,6 +14,7 @@ from services.chat.domain.retrieval import Stored, Vector
 from services.runtime import telemetry
 from services.runtime.channel import UNPINGED, without_pandas
 from services.runtime.errors import Unavailable
+from services.runtime.serve import leave_if_cancelled
 
 with without_pandas():
     from pymilvus import AsyncMilvusClient, DataType, Function, FunctionType, MilvusException
@@ -142,7 +143,9 @@ class MilvusPassages:
     async def _errors(self) -> AsyncIterator[None]:
         try:
             yield
+            leave_if_cancelled()
         except (MilvusException, grpc.aio.AioRpcError, OSError) as away:
+            leave_if_cancelled()
             self._dimension = 0
             raise Unavailable("SEARCH_INDEX_UNAVAILABLE", "The search index cannot be reached.") from away
 

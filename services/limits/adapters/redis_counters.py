@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 
 from services.limits.application.ports import Ask, Count
 from services.runtime.errors import Unavailable
+from services.runtime.serve import leave_if_cancelled
 
 log = logging.getLogger("aisle.limits.counters")
 
@@ -124,6 +125,7 @@ class RedisCounters:
                 await self._connection.disconnect(nowait=True)
             else:
                 _hand_out(batch, found)
+            leave_if_cancelled()
 
     async def check(self) -> None:
         """Raise while Redis does not answer."""

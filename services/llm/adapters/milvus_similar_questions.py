@@ -20,6 +20,7 @@ import grpc
 from services.llm.domain.answer_cache import KnownQuestion, Question
 from services.runtime import telemetry
 from services.runtime.channel import UNPINGED, without_pandas
+from services.runtime.serve import leave_if_cancelled
 
 if TYPE_CHECKING:
     from pymilvus import AsyncMilvusClient
@@ -151,7 +152,9 @@ class MilvusSimilarQuestions:
                         uri=self._uri, token=self._token, grpc_options=dict(UNPINGED)
                     )
                 yield self._client
+                leave_if_cancelled()
         except (library.MilvusException, grpc.aio.AioRpcError, OSError, TimeoutError) as away:
+            leave_if_cancelled()
             self.opened.clear()
             self._closed.set()
             log.warning("similar questions are not known", extra={"data": {"reason": type(away).__name__}})
@@ -167,7 +170,8 @@ def _client_library() -> Any:
 async def _first(wait: Any, seconds: float) -> None:
     """Wait, but not longer."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(wait, seconds)
+        async with asyncio.timeout(seconds):
+            await wait
 
 
 def _row(question: Question, vector: Sequence[float]) -> dict[str, Any]:

@@ -15,12 +15,12 @@ import orjson
 from redis.asyncio import Redis
 
 from services.llm.adapters.redis_line import AWAY, RedisLine, Script
-from services.llm.adapters.swallowed import leave_if_cancelled
 from services.llm.application.ports import ModelSource
 from services.llm.domain.answer_cache import Question
 from services.llm.domain.generation import Answer, CacheOutcome, Finished, FinishReason, Started, ToolCall
 from services.llm.domain.usage import TokenUsage
 from services.runtime.errors import Unavailable
+from services.runtime.serve import leave_if_cancelled
 
 log = logging.getLogger("aisle.llm.cache")
 

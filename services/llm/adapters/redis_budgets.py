@@ -23,11 +23,11 @@ from redis.exceptions import RedisError
 
 from services.llm.adapters.budget_desk import RECALLS, Ask, Desk, Message
 from services.llm.adapters.budget_script import REPLY_FIELDS, SCRIPT, key_of, look, refusal
-from services.llm.adapters.swallowed import leave_if_cancelled
 from services.llm.domain.budget import Amount, BudgetSpent, LimitTable, Reservation, Rule, Scope, Spending
 from services.llm.domain.generation import Priority
 from services.llm.domain.lease import Hold, Lease
 from services.runtime.errors import Unavailable
+from services.runtime.serve import leave_if_cancelled
 
 log = logging.getLogger("aisle.llm.budgets")
 

@@ -11,8 +11,8 @@ import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from services.llm.adapters.swallowed import leave_if_cancelled
 from services.llm.domain.health import HealthBook, HealthNews
+from services.runtime.serve import leave_if_cancelled
 
 log = logging.getLogger("aisle.llm.health")
 

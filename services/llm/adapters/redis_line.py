@@ -20,8 +20,8 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as Disconnected
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
-from services.llm.adapters.swallowed import leave_if_cancelled
 from services.runtime import telemetry
+from services.runtime.serve import leave_if_cancelled
 
 log = logging.getLogger("aisle.redis")
 

@@ -19,6 +19,7 @@ from services.product.domain.errors import search_index_away
 from services.product.domain.product_filter import ProductFilter
 from services.runtime import telemetry
 from services.runtime.channel import UNPINGED, without_pandas
+from services.runtime.serve import leave_if_cancelled
 
 with without_pandas():
     from pymilvus import AsyncMilvusClient, DataType, Function, FunctionType, MilvusException
@@ -135,15 +136,17 @@ class MilvusSearchIndex:
         return telemetry.database_span("milvus", operation, self._collection)
 
     async def _reached(self, call: Awaitable[T]) -> T:
-        """Await a call; raise Unavailable when it fails."""
+        """Await a call; raise Unavailable when it fails. Whoever was told to stop meanwhile stops."""
         try:
             answer = await call
         except (MilvusException, grpc.aio.AioRpcError, OSError) as failure:
+            leave_if_cancelled()
             # Servers number their own errors from higher up: these mean that nobody answered.
             if getattr(failure, "code", 0) in _NOBODY_ANSWERED or not isinstance(failure, MilvusException):
                 self._paused_until = time.monotonic() + _PAUSE_SECONDS
             log.warning("search index failed", extra={"data": {"cause": str(failure)[:300]}})
             raise search_index_away(type(failure).__name__) from failure
+        leave_if_cancelled()
         self._paused_until = 0.0
         return answer
 

@@ -10,6 +10,7 @@ import grpc
 from services.runtime import telemetry
 from services.runtime.channel import without_pandas
 from services.runtime.errors import Unavailable
+from services.runtime.serve import leave_if_cancelled
 
 with without_pandas():
     from pymilvus import AsyncMilvusClient, MilvusException
@@ -64,5 +65,7 @@ class MilvusSimilarItems:
 async def _translated() -> AsyncIterator[None]:
     try:
         yield
+        leave_if_cancelled()
     except (MilvusException, grpc.aio.AioRpcError, OSError, TimeoutError) as error:
+        leave_if_cancelled()
         raise Unavailable("VECTORS_UNAVAILABLE", "What is alike is out of reach.") from error

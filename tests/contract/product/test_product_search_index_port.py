@@ -1,5 +1,7 @@
 """What every search index promises, the one in memory and the one in Milvus."""
 
+import asyncio
+import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from uuid import uuid4
@@ -107,6 +109,21 @@ async def test_deleted_entries_are_gone_and_unknown_ones_no_error(index: SearchI
     await filled(index)
     await index.delete(["mug", "nothing"])
     assert await index.size() == 2
+
+
+async def test_job_that_asks_all_the_time_stops_whenever_it_is_told_to(index: SearchIndex) -> None:
+    async def ask() -> None:
+        while True:
+            await index.size()
+            await asyncio.sleep(0)
+
+    some_moments = random.Random(7)
+    for _ in range(100):
+        job = asyncio.create_task(ask())
+        await asyncio.sleep(some_moments.uniform(0, 0.02))
+        job.cancel()
+        ended, _ = await asyncio.wait([job], timeout=2)
+        assert ended and job.cancelled()
 
 
 @pytest.mark.servers
