@@ -12,7 +12,7 @@ from envoy_data_plane.envoy.config.cluster.v3 import (
     Cluster,
     ClusterDiscoveryType,
 )
-from envoy_data_plane.envoy.config.core.v3 import DataSource, Http2ProtocolOptions, HttpProtocolOptions
+from envoy_data_plane.envoy.config.core.v3 import DataSource, HttpProtocolOptions
 from envoy_data_plane.envoy.config.listener.v3 import Listener
 from envoy_data_plane.envoy.config.route.v3 import (
     DirectResponseAction,
@@ -104,7 +104,7 @@ def listener(topology: Topology, trust: Trust, service: Service) -> Listener:
         # Callers' proxies state how long a call may be silent.
         stream_idle_timeout=wire.seconds(0),
         common_http_protocol_options=HttpProtocolOptions(idle_timeout=wire.seconds(3600)),
-        http2_protocol_options=Http2ProtocolOptions(max_concurrent_streams=1000),
+        http2_protocol_options=listeners.between_services(),
         # The service behind reads from it who really called; what a caller says of it itself is dropped.
         forward_client_cert_details=HttpConnectionManagerForwardClientCertDetails.SANITIZE_SET,
         set_current_client_cert_details=HttpConnectionManagerSetCurrentClientCertDetails(
