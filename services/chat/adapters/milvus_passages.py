@@ -143,11 +143,11 @@ class MilvusPassages:
     async def _errors(self) -> AsyncIterator[None]:
         try:
             yield
-            leave_if_cancelled()
         except (MilvusException, grpc.aio.AioRpcError, OSError) as away:
-            leave_if_cancelled()
             self._dimension = 0
             raise Unavailable("SEARCH_INDEX_UNAVAILABLE", "The search index cannot be reached.") from away
+        finally:
+            leave_if_cancelled()
 
 
 def _row(stored: Stored) -> dict[str, Any]:

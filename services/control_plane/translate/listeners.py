@@ -107,9 +107,7 @@ def egress(topology: Topology, *, counted: bool = True, told_as: str = wire.EGRE
         # Routes state how long a call may be silent.
         stream_idle_timeout=wire.seconds(0),
         common_http_protocol_options=HttpProtocolOptions(idle_timeout=wire.seconds(3600)),
-        http2_protocol_options=between_services(
-            KeepaliveSettings(interval=wire.seconds(30), timeout=wire.seconds(10)),
-        ),
+        http2_protocol_options=between_services(KeepaliveSettings(interval=wire.seconds(30), timeout=wire.seconds(10))),
         http_filters=[
             HttpFilter(name="envoy.filters.http.grpc_stats", typed_config=Any.pack(stats)),
             # Does nothing but what a route says.

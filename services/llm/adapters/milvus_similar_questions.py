@@ -152,12 +152,12 @@ class MilvusSimilarQuestions:
                         uri=self._uri, token=self._token, grpc_options=dict(UNPINGED)
                     )
                 yield self._client
-                leave_if_cancelled()
         except (library.MilvusException, grpc.aio.AioRpcError, OSError, TimeoutError) as away:
-            leave_if_cancelled()
             self.opened.clear()
             self._closed.set()
             log.warning("similar questions are not known", extra={"data": {"reason": type(away).__name__}})
+        finally:
+            leave_if_cancelled()
 
 
 def _client_library() -> Any:

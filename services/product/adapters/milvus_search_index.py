@@ -140,13 +140,13 @@ class MilvusSearchIndex:
         try:
             answer = await call
         except (MilvusException, grpc.aio.AioRpcError, OSError) as failure:
-            leave_if_cancelled()
             # Servers number their own errors from higher up: these mean that nobody answered.
             if getattr(failure, "code", 0) in _NOBODY_ANSWERED or not isinstance(failure, MilvusException):
                 self._paused_until = time.monotonic() + _PAUSE_SECONDS
             log.warning("search index failed", extra={"data": {"cause": str(failure)[:300]}})
             raise search_index_away(type(failure).__name__) from failure
-        leave_if_cancelled()
+        finally:
+            leave_if_cancelled()
         self._paused_until = 0.0
         return answer
 

@@ -65,7 +65,7 @@ class MilvusSimilarItems:
 async def _translated() -> AsyncIterator[None]:
     try:
         yield
-        leave_if_cancelled()
     except (MilvusException, grpc.aio.AioRpcError, OSError, TimeoutError) as error:
-        leave_if_cancelled()
         raise Unavailable("VECTORS_UNAVAILABLE", "What is alike is out of reach.") from error
+    finally:
+        leave_if_cancelled()

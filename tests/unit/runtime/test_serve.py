@@ -1,7 +1,6 @@
 """A process that loses a background job leaves, cleanly and at once, so that it can be started again."""
 
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -12,6 +11,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from local.settings import ROOT
 from services.runtime.sql import is_away
+from tests.conftest import free_port
 
 PROCESS = textwrap.dedent(
     """
@@ -43,10 +43,7 @@ PROCESS = textwrap.dedent(
 
 
 def process(*jobs: str) -> "subprocess.Popen[str]":
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-c", PROCESS, str(port), *jobs]
+    command = [sys.executable, "-c", PROCESS, str(free_port()), *jobs]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
